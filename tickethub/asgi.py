@@ -1,0 +1,13 @@
+"""The application: HTTP by Django, WebSockets by Channels. Served by `daphne tickethub.asgi:application`."""
+
+import os
+
+from channels.routing import ProtocolTypeRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickethub.settings")
+http = get_asgi_application()
+
+from realtime.routing import websocket  # noqa: E402 needs the apps that the line above sets up
+
+application = ProtocolTypeRouter({"http": http, "websocket": websocket})

@@ -1,0 +1,85 @@
+"""Filtering that refuses what it does not know, so that a mistyped filter never gives the whole list."""
+
+from datetime import UTC
+
+from django import forms
+from django.db.models import F
+from django_filters import rest_framework as filters
+from django_filters.fields import IsoDateTimeField
+from django_filters.rest_framework import DjangoFilterBackend
+from rest_framework.exceptions import ValidationError
+
+
+def refuse_unknown(query_params, known):
+    """Raise ValidationError naming each query parameter that is not among `known`, or has a NUL in it."""
+    unknown = {name: "There is no such parameter here." for name in query_params if name not in known}
+    if unknown:
+        raise ValidationError(unknown, code="unknown_parameter")
+    with_nul = {
+        name: "Null characters are not allowed." for name, values in query_params.lists() if "\0" in "".join(values)
+    }
+    if with_nul:
+        raise ValidationError(with_nul, code="null_characters_not_allowed")
+
+
+class StrictFilterBackend(DjangoFilterBackend):
+    """django-filter on lists; on single objects and on lists alike, an unknown parameter is a 400."""
+
+    def filter_queryset(self, request, queryset, view):
+        filterset_class = self.get_filterset_class(view, queryset) if view.action == "list" else None
+        known = {"limit", "offset"} if view.action == "list" else set()
+        if filterset_class:
+            known |= set(filterset_class.base_filters)
+        refuse_unknown(request.query_params, known)
+        return super().filter_queryset(request, queryset, view) if filterset_class else queryset
+
+
+class TrueOrFalse(forms.TypedChoiceField):
+    """`true` or `false`, and nothing else: Django's own boolean fields take any other word for unset."""
+
+    def __init__(self, **kwargs):
+        kwargs.pop("null_label", None)
+        super().__init__(choices=[("true", "true"), ("false", "false")], coerce=lambda word: word == "true", **kwargs)
+
+
+class TrueOrFalseFilter(filters.Filter):
+    field_class = TrueOrFalse
+
+
+class MomentField(IsoDateTimeField):
+    """A time, brought to UTC: one that leaves the calendar on the way is refused."""
+
+    def to_python(self, value):
+        value = super().to_python(value)
+        try:
+            return value and value.astimezone(UTC)
+        except OverflowError as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
+
+
+class MomentFilter(filters.IsoDateTimeFilter):
+    field_class = MomentField
+
+
+class DayFilter(filters.DateFilter):
+    """A day as YYYY-MM-DD."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, input_formats=["%Y-%m-%d"], **kwargs)
+
+
+class StableOrderingFilter(filters.OrderingFilter):
+    """Ordering that ends in the id, so that pages neither repeat nor skip; rows without a value come last."""
+
+    def filter(self, qs, value):
+        if not value:
+            return qs
+        names = [self.get_ordering_value(name) for name in value]
+        terms = [F(name.lstrip("-")) for name in names]
+        return qs.order_by(
+            *(
+                term.desc(nulls_last=True) if name.startswith("-") else term.asc(nulls_last=True)
+                for name, term in zip(names, terms, strict=True)
+            ),
+            "-pk" if names[0].startswith("-") else "pk",
+        )

@@ -1,0 +1,95 @@
+"""How every error is told: `{"detail": "<for a person>", "code": "<for a program>"}`, and `errors` by field."""
+
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, JsonResponse
+from psycopg_pool import PoolTimeout
+from rest_framework import exceptions, status
+from rest_framework.response import Response
+from rest_framework.views import exception_handler as rest_framework_handler
+
+from tickethub.errors import Conflict, PreconditionFailed
+
+RETRY_AFTER = 2  # seconds, while the database is away
+FIELDS_OF_ALL = "non_field_errors"
+
+
+def exception_handler(exc, context):
+    """Django REST framework's handler, its answers put into our shape, and 503 while the database is away."""
+    if isinstance(exc, OperationalError | InterfaceError | PoolTimeout):
+        return unavailable()
+    if isinstance(exc, IntegrityError):  # two requests at once, of which validation let both pass
+        exc = Conflict("Somebody else has just made the same, or removed what this names.")
+    response = rest_framework_handler(exc, context)
+    if response is None:
+        return None
+    if isinstance(exc, Http404):
+        exc = exceptions.NotFound()
+    elif isinstance(exc, PermissionDenied):
+        exc = exceptions.PermissionDenied()
+    response.data = describe(exc)
+    return response
+
+
+def unavailable():
+    return Response(
+        {"detail": "The database is away. Try again shortly.", "code": "unavailable"},
+        status=status.HTTP_503_SERVICE_UNAVAILABLE,
+        headers={"Retry-After": str(RETRY_AFTER)},
+    )
+
+
+def describe(exc):
+    """Give the body for an APIException."""
+    if isinstance(exc, exceptions.ValidationError):
+        errors = {}
+        collect(exc.get_full_details(), "", errors)
+        return {"detail": "Some of what was sent is not valid.", "code": "invalid", "errors": errors}
+    if isinstance(exc.detail, dict):  # SimpleJWT brings a detail, a code and `messages` of its own
+        return exc.detail
+    body = {"detail": str(exc.detail), "code": exc.detail.code}
+    if isinstance(exc, PreconditionFailed):
+        body["current"] = exc.current
+    return body
+
+
+def collect(details, path, errors):
+    """Flatten nested error details into `{"field.inner": [{"detail", "code"}]}`."""
+    if isinstance(details, list):
+        for index, item in enumerate(details):
+            inner = isinstance(item, dict) and "message" not in item
+            collect(item, f"{path}.{index}" if inner and path else path, errors)
+    elif isinstance(details.get("message"), str) and set(details) == {"message", "code"}:
+        errors.setdefault(path or FIELDS_OF_ALL, []).append({"detail": details["message"], "code": details["code"]})
+    else:
+        for field, inner in details.items():
+            name = "" if field in {NON_FIELD_ERRORS, FIELDS_OF_ALL} else str(field)
+            collect(inner, ".".join(filter(None, [path, name])), errors)
+
+
+def json_error(status_code, detail, code):
+    return JsonResponse({"detail": detail, "code": code}, status=status_code)
+
+
+def is_api(request):
+    return request.path.startswith("/api/")
+
+
+def handlers(defaults):
+    """Django's four error views, speaking JSON under /api/ and Django's HTML elsewhere."""
+    words = {
+        "bad_request": (400, "Bad request.", "bad_request"),
+        "permission_denied": (403, "You may not do this.", "permission_denied"),
+        "page_not_found": (404, "Not found.", "not_found"),
+        "server_error": (500, "Something went wrong here.", "error"),
+    }
+
+    def make(name):
+        html = getattr(defaults, name)
+
+        def view(request, *args, **kwargs):
+            return json_error(*words[name]) if is_api(request) else html(request, *args, **kwargs)
+
+        return view
+
+    return [make(name) for name in words]

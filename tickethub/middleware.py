@@ -1,0 +1,44 @@
+"""The request that is being answered: its id, and how what it causes finds it."""
+
+import logging
+import re
+import uuid
+from contextvars import ContextVar
+
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
+# Requests whose bodies carry passwords or tokens, either way.
+SECRET_PATHS = re.compile(r"^/(api/v1/auth/|api/v1/invitations/|api/v1/users/me/|admin/|password/|silk/)")
+
+current_request = ContextVar("current_request", default=None)
+
+
+class RequestIDMiddleware:
+    """Give every request an id, the client's own X-Request-ID when it is a sane one, and the response the same."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        given = request.headers.get("X-Request-ID", "")
+        request.id = given if SANE_REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        token = current_request.set(request)
+        try:
+            response = self.get_response(request)
+        finally:
+            current_request.reset(token)
+        response["X-Request-ID"] = request.id
+        return response
+
+
+class RequestIDFilter(logging.Filter):
+    """Put the id of the request into each log record, `-` outside of one."""
+
+    def filter(self, record):
+        request = current_request.get()
+        record.request_id = request.id if request else "-"
+        return True
+
+
+def may_be_recorded(request):
+    """Whether Silk may keep this request: not where passwords and tokens travel."""
+    return not SECRET_PATHS.match(request.path)

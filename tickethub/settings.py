@@ -1,0 +1,303 @@
+"""Settings of TicketHub. Everything that differs between installations comes from the environment: see .env.example."""
+
+import sys
+from datetime import timedelta
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from tickethub import env
+from tickethub.env import BASE_DIR
+from tickethub.middleware import may_be_recorded
+
+env.load()
+
+# --- What an installation decides -------------------------------------------------------------------------------
+
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.text("SECRET_KEY")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
+PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000" if DEBUG else "").rstrip("/")
+REDIS_URL = env.text("REDIS_URL")
+ENABLE_SILK = env.flag("ENABLE_SILK")
+THROTTLING = env.flag("THROTTLING", default=True)
+
+missing = [
+    explanation
+    for absent, explanation in [
+        (len(SECRET_KEY) < 32, "SECRET_KEY (32 characters or more, random and secret)"),
+        (not ALLOWED_HOSTS, "ALLOWED_HOSTS (the host names it is reached by, comma-separated)"),
+        (not PUBLIC_URL, "PUBLIC_URL (its address in mails, such as https://tickets.example.org)"),
+    ]
+    if absent
+]
+if missing:
+    raise ImproperlyConfigured(
+        "TicketHub cannot start without: " + "; ".join(missing) + ". Set them in the environment or in .env:"
+        " .env.example explains each, and DEBUG=true gives all but the secret a value for development."
+    )
+
+DATABASES = {"default": dj_database_url.parse(env.text("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+DATABASE = DATABASES["default"]
+if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    # Without these, two writers at once end in "database is locked": a transaction that starts as a reader cannot
+    # become a writer, and readers and writers shut each other out. The tests' database is a file, since WebSocket
+    # tests read it from several threads.
+    DATABASE["OPTIONS"] = {
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
+    }
+    DATABASE["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
+else:
+    # A thread serves one request under ASGI, so connections that live with their thread would never be used twice.
+    DATABASE["CONN_HEALTH_CHECKS"] = True
+    DATABASE["OPTIONS"] = {
+        **DATABASE.get("OPTIONS", {}),
+        "pool": {"min_size": 1, "max_size": env.number("DATABASE_POOL_SIZE", 10), "timeout": 10},
+    }
+
+EMAIL_HOST_NAME = env.text("EMAIL_HOST")
+MAILERS = {
+    "default": {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": EMAIL_HOST_NAME,
+            "port": env.number("EMAIL_PORT", 587),
+            "username": env.text("EMAIL_USER"),
+            "password": env.text("EMAIL_PASSWORD"),
+            "use_tls": env.flag("EMAIL_USE_TLS", default=True),
+            "timeout": 10,
+        },
+    }
+    if EMAIL_HOST_NAME
+    else {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+}
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "TicketHub <tickethub@localhost>")
+
+CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
+CORS_URLS_REGEX = r"^/api/"
+CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
+CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "if-match", "if-none-match", "x-request-id"]
+
+# --- What TicketHub is made of ----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "daphne",  # before staticfiles: it brings the runserver that speaks WebSocket
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "channels",
+    "django_filters",
+    "rest_framework",
+    "rest_framework_simplejwt",
+    "rest_framework_simplejwt.token_blacklist",
+    "drf_yasg",
+    "tickethub",
+    "accounts",
+    "projects",
+    "tasks",
+    "comments",
+    "realtime",
+]
+
+MIDDLEWARE = [
+    "tickethub.middleware.RequestIDMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "tickethub.urls"
+ASGI_APPLICATION = "tickethub.asgi.application"
+AUTH_USER_MODEL = "accounts.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # for third-party apps; TicketHub's own models have UUIDs
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        # A Redis that hangs must not hang the request that rings the bell.
+        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 1, "socket_connect_timeout": 1}]},
+    }
+    if REDIS_URL
+    # By default it forgets a group after a day.
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"group_expiry": 10**9}}
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"  # or the API would show local offsets
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # development needs no collectstatic
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# --- Security ---------------------------------------------------------------------------------------------------
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+PASSWORD_RESET_TIMEOUT = env.number("PASSWORD_RESET_MINUTES", 60) * 60
+INVITATION_LIFETIME = timedelta(days=env.number("INVITATION_DAYS", 14))
+
+if not DEBUG:
+    HTTPS = PUBLIC_URL.startswith("https://")
+    SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+    SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+    SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+    if env.flag("BEHIND_PROXY"):
+        SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+    CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+
+# --- The API ----------------------------------------------------------------------------------------------------
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework_simplejwt.authentication.JWTAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["tickethub.parsers.StrictJSONParser"],
+    "DEFAULT_FILTER_BACKENDS": ["tickethub.filters.StrictFilterBackend"],
+    "DEFAULT_PAGINATION_CLASS": "tickethub.pagination.StrictLimitOffsetPagination",
+    "DEFAULT_VERSIONING_CLASS": None,
+    "DEFAULT_THROTTLE_CLASSES": [
+        "tickethub.throttling.AnonThrottle",
+        "tickethub.throttling.UserThrottle",
+        "tickethub.throttling.ScopedThrottle",
+    ]
+    if THROTTLING
+    else [],
+    "DEFAULT_THROTTLE_RATES": {
+        "anon": env.text("THROTTLE_ANON", "120/min"),
+        "user": env.text("THROTTLE_USER", "1200/min"),
+        "login": env.text("THROTTLE_LOGIN", "20/min"),
+        "register": env.text("THROTTLE_REGISTER", "20/hour"),
+        "password": env.text("THROTTLE_PASSWORD", "10/min"),
+        "invitation": env.text("THROTTLE_INVITATION", "60/hour"),
+    },
+    "NUM_PROXIES": 1 if env.flag("BEHIND_PROXY") else 0,
+    "EXCEPTION_HANDLER": "tickethub.handlers.exception_handler",
+    "PAGE_SIZE": env.number("PAGE_SIZE", 50),
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+MAX_PAGE_SIZE = env.number("MAX_PAGE_SIZE", 100)
+
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.number("ACCESS_TOKEN_MINUTES", 10)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=env.number("REFRESH_TOKEN_DAYS", 7)),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,  # a changed password ends every earlier token
+    "TOKEN_REFRESH_SERIALIZER": "accounts.serializers.TokenRefreshSerializer",
+    "UPDATE_LAST_LOGIN": True,
+}
+
+# The socket: seconds, bytes and counts; docs/realtime.md says what each does to a client.
+WEBSOCKET = {
+    "AUTHENTICATE_WITHIN": 5,
+    "PING_EVERY": 25,
+    "WINDOW": 1024 * 1024,
+    "ROOM_WITHIN": 60,
+    "MAX_FRAME": 64 * 1024,
+    "MAX_MESSAGES_PER_MINUTE": env.number("WEBSOCKET_MESSAGES_PER_MINUTE", 600),
+    "MAX_SUBSCRIPTIONS": env.number("WEBSOCKET_MAX_SUBSCRIPTIONS", 200),
+    "HEAL_EVERY": 1,
+}
+
+# --- Documentation and profiling ----------------------------------------------------------------------------------
+
+SWAGGER_USE_COMPAT_RENDERERS = False
+SWAGGER_SETTINGS = {
+    "DEFAULT_INFO": "tickethub.schema.info",
+    "SECURITY_DEFINITIONS": {
+        "Bearer": {
+            "type": "apiKey",
+            "name": "Authorization",
+            "in": "header",
+            "description": "`Bearer <access token>`, with the token that `auth/token/` gave.",
+        }
+    },
+    "USE_SESSION_AUTH": False,
+    "PERSIST_AUTH": True,
+    "DEFAULT_MODEL_RENDERING": "example",
+}
+
+if ENABLE_SILK:
+    INSTALLED_APPS += ["silk"]
+    MIDDLEWARE.insert(1, "silk.middleware.SilkyMiddleware")
+    SILKY_AUTHENTICATION = True
+    SILKY_AUTHORISATION = True  # staff alone
+    SILKY_PYTHON_PROFILER = False  # it fails under threads
+    SILKY_MAX_RECORDED_REQUESTS = 1000
+    SILKY_MAX_RECORDED_REQUESTS_CHECK_PERCENT = 1
+    SILKY_INTERCEPT_FUNC = may_be_recorded
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"request_id": {"()": "tickethub.middleware.RequestIDFilter"}},
+    "formatters": {
+        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+    },
+    "handlers": {
+        "stderr": {
+            "class": "logging.StreamHandler",
+            "stream": sys.stderr,
+            "formatter": "line",
+            "filters": ["request_id"],
+        },
+    },
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+}

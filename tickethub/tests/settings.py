@@ -1,0 +1,17 @@
+"""The settings that tests run under: nothing configured, but for DATABASE_URL and REDIS_URL where they are set."""
+
+import os
+
+os.environ |= {
+    "ENV_FILE": os.devnull,
+    "DEBUG": "true",
+    "SECRET_KEY": "a secret for tests alone, which sign nothing that counts",
+    "THROTTLING": "off",
+    "ENABLE_SILK": "false",
+    "LOG_LEVEL": "ERROR",
+}
+
+from tickethub.settings import *  # noqa: F403 the environment comes first
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one costs each test 50 ms
+LOGGING["loggers"] = {"django.request": {"level": "CRITICAL"}}  # noqa: F405 refusals are what is tested

@@ -1,0 +1,44 @@
+"""Every address of TicketHub."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.contrib.auth import views as auth_views
+from django.urls import include, path
+from django.views import defaults
+
+from tickethub import views
+from tickethub.handlers import handlers
+from tickethub.schema import schema_view
+
+admin.site.site_header = admin.site.site_title = "TicketHub"
+admin.site.site_url = "/"
+
+api = [
+    path("", include("accounts.urls")),
+    path("", include("projects.urls")),
+    path("", include("tasks.urls")),
+    path("", include("comments.urls")),
+    path("", include("realtime.urls")),
+]
+
+urlpatterns = [
+    path("", views.HomePage.as_view(), name="home"),
+    path("api/v1/", include(api)),
+    path("invitations/accept/", views.InvitationPage.as_view(), name="invitation"),
+    path(
+        "password/reset/<uidb64>/<token>/",
+        auth_views.PasswordResetConfirmView.as_view(success_url="/password/reset/done/"),
+        name="password_reset_confirm",
+    ),
+    path("password/reset/done/", auth_views.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
+    path("swagger/", schema_view.with_ui("swagger", cache_timeout=0), name="swagger"),
+    path("swagger.<format>", schema_view.without_ui(cache_timeout=0), name="schema"),
+    path("redoc/", schema_view.with_ui("redoc", cache_timeout=0), name="redoc"),
+    path("admin/", admin.site.urls),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+]
+if settings.ENABLE_SILK:
+    urlpatterns.append(path("silk/", include("silk.urls", namespace="silk")))
+
+handler400, handler403, handler404, handler500 = handlers(defaults)
