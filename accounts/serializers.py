@@ -1,0 +1,139 @@
+"""People and their credentials, as the API shows and takes them."""
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.password_validation import validate_password
+from django.contrib.auth.tokens import default_token_generator
+from django.core.exceptions import ValidationError as DjangoValidationError
+from django.db import transaction
+from django.utils.http import urlsafe_base64_decode
+from rest_framework import serializers
+from rest_framework.validators import UniqueValidator
+from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.settings import api_settings as jwt_settings
+from rest_framework_simplejwt.tokens import RefreshToken
+from rest_framework_simplejwt.utils import get_md5_hash_password
+
+from accounts.models import User
+
+
+class PasswordField(serializers.CharField):
+    def __init__(self, **kwargs):
+        super().__init__(
+            write_only=True, trim_whitespace=False, max_length=128, style={"input_type": "password"}, **kwargs
+        )
+
+
+class UserSerializer(serializers.ModelSerializer):
+    class Meta:
+        model = User
+        fields = ["id", "username", "email", "first_name", "last_name", "date_joined"]
+        read_only_fields = ["date_joined"]
+        extra_kwargs = {
+            "username": {
+                "validators": [
+                    *User._meta.get_field("username").validators,
+                    UniqueValidator(User.objects.all(), message="This handle is taken.", lookup="iexact"),
+                ]
+            }
+        }
+
+
+class RegistrationSerializer(UserSerializer):
+    password = PasswordField()
+
+    class Meta(UserSerializer.Meta):
+        fields = [*UserSerializer.Meta.fields, "password"]
+
+    def validate(self, attrs):
+        person = User(**{name: value for name, value in attrs.items() if name != "password"})
+        check_password_strength(attrs["password"], person, "password")
+        return attrs
+
+    def create(self, validated_data):
+        return User.objects.create_user(**validated_data)
+
+
+def check_password_strength(password, user, field):
+    try:
+        validate_password(password, user)
+    except DjangoValidationError as error:
+        raise serializers.ValidationError(
+            {field: serializers.as_serializer_error(error)["non_field_errors"]}
+        ) from error
+
+
+class PasswordChangeSerializer(serializers.Serializer):
+    current_password = PasswordField()
+    new_password = PasswordField()
+
+    def validate_current_password(self, value):
+        if not self.instance.check_password(value):
+            raise serializers.ValidationError("This is not your present password.", code="wrong_password")
+        return value
+
+    def validate(self, attrs):
+        check_password_strength(attrs["new_password"], self.instance, "new_password")
+        return attrs
+
+    def update(self, instance, validated_data):
+        instance.set_password(validated_data["new_password"])
+        instance.save(update_fields=["password"])
+        return instance
+
+
+class PasswordResetSerializer(serializers.Serializer):
+    email = serializers.EmailField(max_length=254)
+
+
+class PasswordResetConfirmSerializer(serializers.Serializer):
+    """Takes the `uid` and `token` of a mailed link, once."""
+
+    uid = serializers.CharField(max_length=64)
+    token = serializers.CharField(max_length=128)
+    new_password = PasswordField()
+
+    default_error_messages = {"bad_link": "This link is not valid, was used, or is too old."}
+
+    def validate(self, attrs):
+        attrs["user"] = user = self.find_user(attrs["uid"])
+        if user is None or not default_token_generator.check_token(user, attrs["token"]):
+            self.fail("bad_link")
+        check_password_strength(attrs["new_password"], user, "new_password")
+        return attrs
+
+    @staticmethod
+    def find_user(uid):
+        """The active user of a link, locked so that one link used twice at once works once; None for nonsense."""
+        try:
+            pk = urlsafe_base64_decode(uid).decode()
+            return User.objects.select_for_update(no_key=True).get(pk=pk, is_active=True)
+        except (ValueError, DjangoValidationError, User.DoesNotExist):
+            return None
+
+    def create(self, validated_data):
+        user = validated_data["user"]
+        user.set_password(validated_data["new_password"])
+        user.save(update_fields=["password"])
+        return user
+
+
+class TokenRefreshSerializer(serializers.Serializer):
+    """Rotate a refresh token: the old one dies, and of many at once exactly one gives a child.
+
+    SimpleJWT's own lets one token have several children, and fails for a deleted user.
+    """
+
+    refresh = serializers.CharField()
+    access = serializers.CharField(read_only=True)
+
+    @transaction.atomic
+    def validate(self, attrs):
+        token = RefreshToken(attrs["refresh"])
+        user = get_user_model().objects.filter(pk=token[jwt_settings.USER_ID_CLAIM], is_active=True).first()
+        if user is None or token.get(jwt_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password):
+            raise InvalidToken("This token was revoked.")
+        _, first_use = token.blacklist()
+        if not first_use:
+            raise InvalidToken("This token was used already.")
+        fresh = RefreshToken.for_user(user)
+        return {"access": str(fresh.access_token), "refresh": str(fresh)}

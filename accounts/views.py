@@ -1,0 +1,124 @@
+"""Registering, tokens, passwords, and people."""
+
+from django.db import transaction
+from rest_framework import generics, mixins, status, viewsets
+from rest_framework.permissions import AllowAny
+from rest_framework.response import Response
+from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
+
+from accounts.filters import UserFilter
+from accounts.mail import send_password_reset
+from accounts.models import User
+from accounts.serializers import (
+    PasswordChangeSerializer,
+    PasswordResetConfirmSerializer,
+    PasswordResetSerializer,
+    RegistrationSerializer,
+    UserSerializer,
+)
+
+
+class RegisterView(generics.CreateAPIView):
+    """Make an account. The answer is the user; log in with the same email and password for tokens."""
+
+    serializer_class = RegistrationSerializer
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    throttle_scope = "register"
+
+
+class LoginView(TokenObtainPairView):
+    """Log in: an access token for the `Authorization: Bearer` header, and a refresh token to get the next with."""
+
+    throttle_scope = "login"
+
+
+class RefreshView(TokenRefreshView):
+    """Get a new pair of tokens. The refresh token that was sent is dead from then on."""
+
+    throttle_scope = "login"
+
+
+class LogoutView(TokenBlacklistView):
+    """Log out: end a refresh token. An access token made with it lives on until it expires."""
+
+
+class PasswordView(generics.GenericAPIView):
+    """What the password views share: a body that is checked and carried out in one transaction."""
+
+    throttle_scope = "password"
+
+    @transaction.atomic
+    def post(self, request):
+        serializer = self.get_serializer(self.get_target(), data=request.data)
+        serializer.is_valid(raise_exception=True)
+        serializer.save()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    def get_target(self):
+        return None
+
+
+class PasswordChangeView(PasswordView):
+    """Change the caller's password. Every earlier token is dead; log in again."""
+
+    serializer_class = PasswordChangeSerializer
+
+    def get_target(self):
+        return User.objects.select_for_update(no_key=True).get(pk=self.request.user.pk)
+
+
+class PasswordResetConfirmView(PasswordView):
+    """Set a new password with the `uid` and `token` of a mailed link, once. Every earlier token is dead."""
+
+    serializer_class = PasswordResetConfirmSerializer
+    authentication_classes = []
+    permission_classes = [AllowAny]
+
+
+class PasswordResetView(generics.GenericAPIView):
+    """Mail a link for a new password. The answer is the same whether or not somebody has the address."""
+
+    serializer_class = PasswordResetSerializer
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    throttle_scope = "password"
+
+    def post(self, request):
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        send_password_reset(serializer.validated_data["email"])
+        return Response(
+            {"detail": "If somebody has this address, a mail is on its way."}, status=status.HTTP_202_ACCEPTED
+        )
+
+
+class MeView(generics.RetrieveUpdateDestroyAPIView):
+    """The caller's own account."""
+
+    serializer_class = UserSerializer
+    http_method_names = ["get", "patch", "delete", "head", "options"]
+    filter_backends = []
+
+    def get_object(self):
+        return self.request.user
+
+    @transaction.atomic
+    def delete(self, request):
+        """Deactivate the caller's account. 409 while they are the last owner of a project."""
+        user = User.objects.select_for_update(no_key=True).get(pk=request.user.pk)
+        for membership in user.memberships.owning():
+            membership.refuse_for_last_owner()
+        user.deactivate()
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+
+class UserViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
+    """The people who share a project with the caller."""
+
+    serializer_class = UserSerializer
+    filterset_class = UserFilter
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self):
+        return User.objects.visible_to(self.request.user).order_by("username", "pk")
