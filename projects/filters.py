@@ -1,0 +1,76 @@
+"""Filters of lists: by project, and by what projects bring."""
+
+from django import forms
+from django.db.models import Q
+from django_filters import rest_framework as filters
+
+from projects.models import Invitation, Label, Membership, Project, Role, Status
+from tickethub.filters import TrueOrFalseFilter
+
+
+class NamedChoiceField(forms.ModelChoiceField):
+    """A row among those visible, by whatever its QuerySet's `named` understands: id or key."""
+
+    def to_python(self, value):
+        if value in self.empty_values:
+            return None
+        row = self.queryset.named(value).first()
+        if row is None:
+            raise forms.ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
+        return row
+
+
+class NamedFilter(filters.ModelChoiceFilter):
+    field_class = NamedChoiceField
+
+
+def visible(model):
+    """A callable that gives the rows of `model` that the caller of a request may see."""
+    return lambda request: model.objects.visible_to(request.user)
+
+
+class ProjectFilter(filters.FilterSet):
+    role = filters.ChoiceFilter(choices=Role, help_text="The caller's role.")
+    archived = TrueOrFalseFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
+    search = filters.CharFilter(method="find", help_text="Words in the key, the name or the description.")
+
+    class Meta:
+        model = Project
+        fields = []
+
+    def find(self, queryset, name, value):
+        for word in value.split():
+            queryset = queryset.filter(
+                Q(key__icontains=word) | Q(name__icontains=word) | Q(description__icontains=word)
+            )
+        return queryset
+
+
+class InProjectFilter(filters.FilterSet):
+    project = NamedFilter(queryset=visible(Project), help_text="Id or key of a project.")
+
+
+class MembershipFilter(InProjectFilter):
+    role = filters.ChoiceFilter(choices=Role)
+
+    class Meta:
+        model = Membership
+        fields = []
+
+
+class InvitationFilter(InProjectFilter):
+    class Meta:
+        model = Invitation
+        fields = []
+
+
+class StatusFilter(InProjectFilter):
+    class Meta:
+        model = Status
+        fields = []
+
+
+class LabelFilter(InProjectFilter):
+    class Meta:
+        model = Label
+        fields = []

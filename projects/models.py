@@ -1,0 +1,259 @@
+"""Projects, who is in them with which role, and what their tasks are sorted by."""
+
+import hashlib
+import secrets
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, RegexValidator
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.text import slugify
+
+from accounts.models import LowerCaseEmailField, User
+from tickethub.errors import Conflict
+from tickethub.models import TrackedModel, TrackedQuerySet, UUIDModel
+
+
+class Role(models.TextChoices):
+    """What a person may do in a project, from least to most."""
+
+    VIEWER = "viewer"
+    MEMBER = "member"
+    ADMIN = "admin"
+    OWNER = "owner"
+
+    def covers(self, other):
+        """Whether this role may do all that `other` may."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(other)
+
+
+class InProject:
+    """A QuerySet of rows with a `project`, seen by its members."""
+
+    def visible_to(self, user):
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(project__memberships__user=user)
+
+
+class InProjectQuerySet(InProject, TrackedQuerySet):
+    pass
+
+
+class ProjectQuerySet(TrackedQuerySet):
+    def visible_to(self, user):
+        """The projects `user` is in, each with their `role` there."""
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(memberships__user=user).annotate(role=models.F("memberships__role"))
+
+    def named(self, name):
+        """The project with this id or key, none for a word that is neither."""
+        return self.filter(key=name) if Project.KEY.regex.match(name) else self.filter(pk=as_uuid(name))
+
+
+def as_uuid(value):
+    """A UUID from its text, None for a text that is none."""
+    try:
+        return models.UUIDField().to_python(value)
+    except ValidationError:
+        return None
+
+
+class Project(TrackedModel):
+    KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters or digits, a letter first.")
+    DEFAULT_STATUSES = (
+        ("Backlog", "backlog"),
+        ("Todo", "todo"),
+        ("In progress", "in_progress"),
+        ("In review", "in_progress"),
+        ("Done", "done"),
+        ("Cancelled", "cancelled"),
+    )
+
+    key = models.CharField(
+        max_length=10, unique=True, validators=[KEY], help_text="Fixed once made; begins each task's key."
+    )
+    name = models.CharField(max_length=100)
+    description = models.TextField(max_length=10_000, blank=True, default="")
+    archived_at = models.DateTimeField(null=True, blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = ProjectQuerySet.as_manager()
+
+    def __str__(self):
+        return self.key
+
+    def save(self, **kwargs):
+        is_new = self._state.adding
+        with transaction.atomic(savepoint=False):
+            super().save(**kwargs)
+            if is_new:
+                self.make_default_statuses()
+
+    def make_default_statuses(self):
+        for position, (name, category) in enumerate(self.DEFAULT_STATUSES):
+            self.statuses.create(name=name, category=category, position=position, is_default=name == "Todo")
+
+    def role_of(self, user):
+        """The role of `user` here, None for an outsider."""
+        membership = self.memberships.filter(user=user).first()
+        return Role(membership.role) if membership else None
+
+    def refuse_if_archived(self):
+        if self.archived_at:
+            raise Conflict("This project is archived: it is read-only until it is restored.", "archived")
+
+
+class MembershipQuerySet(InProjectQuerySet):
+    def owning(self):
+        return self.filter(role=Role.OWNER).order_by("project")
+
+
+class Membership(TrackedModel):
+    """A person in a project. People with memberships cannot be deleted, only deactivated."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=10, choices=Role)
+
+    objects = MembershipQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["project", "user"], name="membership_once")]
+
+    def __str__(self):
+        return f"{self.user} in {self.project}"
+
+    def delete(self, *args, **kwargs):
+        """Remove the person, and unassign their tasks here: an assignee is a member."""
+        with transaction.atomic(savepoint=False):
+            for task in self.user.assigned_tasks.filter(project=self.project_id).locked():
+                task.assignees.remove(self.user)
+            return super().delete(*args, **kwargs)
+
+    def refuse_for_last_owner(self):
+        """Raise Conflict if nobody else who can log in owns the project. Locks it, so that of two owners one stays."""
+        Project.objects.locked().get(pk=self.project_id)
+        others = self.project.memberships.owning().exclude(pk=self.pk).filter(user__is_active=True)
+        if not others.exists():
+            raise Conflict("A project needs an owner. Give it another one first.", "last_owner")
+
+
+class InvitationQuerySet(InProject, models.QuerySet):
+    def open(self):
+        return self.filter(accepted_at=None, expires_at__gt=timezone.now())
+
+    def with_token(self, token):
+        return self.filter(token_hash=Invitation.hash(token))
+
+
+def invitation_expiry():
+    return timezone.now() + settings.INVITATION_LIFETIME
+
+
+class Invitation(UUIDModel):
+    """A way into a project for the person with an address. The token itself is kept nowhere, its hash is."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="invitations")
+    email = LowerCaseEmailField()
+    role = models.CharField(max_length=10, choices=Role, default=Role.MEMBER)
+    token_hash = models.CharField(max_length=64, unique=True, editable=False)
+    expires_at = models.DateTimeField(default=invitation_expiry)
+    accepted_at = models.DateTimeField(null=True, blank=True)
+
+    objects = InvitationQuerySet.as_manager()
+
+    def __str__(self):
+        return f"{self.email} to {self.project}"
+
+    @staticmethod
+    def hash(token):
+        return hashlib.sha256(token.encode()).hexdigest()
+
+    def make_token(self):
+        """Set a new token and give it: the one time it can be read."""
+        token = secrets.token_urlsafe(32)
+        self.token_hash = self.hash(token)
+        return token
+
+    def accept(self, user):
+        """Let `user` in, once. Raises Conflict for a member."""
+        if self.project.memberships.filter(user=user).exists():
+            raise Conflict("You are in this project already.", "already_member")
+        self.accepted_at = timezone.now()
+        self.save(update_fields=["accepted_at"])
+        return self.project.memberships.create(user=user, role=self.role)
+
+
+class Status(TrackedModel):
+    """A column of a project's board. `slug` names it in tasks and is fixed once made."""
+
+    class Category(models.TextChoices):
+        BACKLOG = "backlog"
+        TODO = "todo"
+        IN_PROGRESS = "in_progress"
+        DONE = "done"
+        CANCELLED = "cancelled"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="statuses")
+    slug = models.SlugField(max_length=50)
+    name = models.CharField(max_length=50)
+    category = models.CharField(max_length=12, choices=Category)
+    position = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(1_000_000)])
+    is_default = models.BooleanField(default=False, help_text="What a new task gets. One in each project.")
+
+    objects = InProjectQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        verbose_name_plural = "statuses"
+        constraints = [
+            models.UniqueConstraint(fields=["project", "slug"], name="status_slug_once"),
+            models.UniqueConstraint(fields=["project"], condition=models.Q(is_default=True), name="status_one_default"),
+        ]
+
+    def __str__(self):
+        return f"{self.project} {self.slug}"
+
+    def save(self, **kwargs):
+        self.slug = self.slug or slugify(self.name)
+        with transaction.atomic(savepoint=False):
+            if self.is_default:
+                self.project.statuses.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)
+            super().save(**kwargs)
+
+    def delete(self, *args, **kwargs):
+        """Delete a status that no task uses. Raises Conflict for the default and for one in use."""
+        if self.is_default:
+            raise Conflict("A project needs a default status. Make another one the default first.", "is_default")
+        self.refuse_if_used("Tasks have this status. Give them another one first.")
+        return super().delete(*args, **kwargs)
+
+    def refuse_if_used(self, words):
+        if self.tasks.exists():
+            raise Conflict(words, "in_use")
+
+
+class Label(TrackedModel):
+    project = models.ForeignKey(Project, models.CASCADE, related_name="labels")
+    name = models.CharField(max_length=50)
+    color = models.CharField(
+        max_length=7, default="#6b7280", validators=[RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "A color such as #1f6feb.")]
+    )
+
+    objects = InProjectQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        constraints = [models.UniqueConstraint(fields=["project", "name"], name="label_name_once")]
+
+    def __str__(self):
+        return f"{self.project} {self.name}"
+
+    def delete(self, *args, **kwargs):
+        """Delete the label, taking it off its tasks: each of them changes, and its watchers are told."""
+        with transaction.atomic(savepoint=False):
+            for task in self.tasks.locked():
+                task.labels.remove(self)
+            return super().delete(*args, **kwargs)

@@ -1,0 +1,150 @@
+"""Projects and what belongs to them, as the API shows and takes them."""
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from django.utils.text import slugify
+from rest_framework import serializers
+
+from accounts.serializers import UserSerializer
+from projects.mail import send_invitation
+from projects.models import Invitation, Label, Membership, Project, Role, Status
+from projects.permissions import require_role
+from tickethub.serializers import ChangedFieldsSerializer
+
+
+class ProjectField(serializers.PrimaryKeyRelatedField):
+    """A project by its id, among those the caller may see."""
+
+    def get_queryset(self):
+        return Project.objects.visible_to(self.context["request"].user)
+
+
+class ProjectSerializer(ChangedFieldsSerializer):
+    role = serializers.ChoiceField(choices=Role, read_only=True, help_text="The caller's role.")
+    archived = serializers.BooleanField(
+        write_only=True, required=False, help_text="true archives the project, false restores it; owners alone."
+    )
+
+    class Meta:
+        model = Project
+        fields = ["id", "key", "name", "description", "role", "archived", "archived_at", "created_at", "updated_at"]
+        read_only_fields = ["archived_at"]
+        fixed = ["key"]
+
+    def validate_archived(self, value):
+        if self.instance is None:
+            raise serializers.ValidationError("A project is made first, then archived.")
+        require_role(self.context["request"].user, self.instance, Role.OWNER, archived_too=True)
+        return value
+
+    def validate(self, attrs):
+        attrs = super().validate(attrs)
+        archived = attrs.pop("archived", None)
+        if self.instance and archived is not False:
+            self.instance.refuse_if_archived()
+        if archived is not None:
+            attrs["archived_at"] = timezone.now() if archived else None
+        return attrs
+
+    @transaction.atomic
+    def create(self, validated_data):
+        project = super().create(validated_data)
+        project.memberships.create(user=self.context["request"].user, role=Role.OWNER)
+        project.role = Role.OWNER
+        return project
+
+
+class MembershipSerializer(ChangedFieldsSerializer):
+    user = UserSerializer(read_only=True)
+
+    class Meta:
+        model = Membership
+        fields = ["id", "project", "user", "role", "created_at"]
+        read_only_fields = ["project"]
+
+
+class InvitationSerializer(serializers.ModelSerializer):
+    project = ProjectField()
+
+    class Meta:
+        model = Invitation
+        fields = ["id", "project", "email", "role", "expires_at", "accepted_at", "created_at"]
+        read_only_fields = ["expires_at", "accepted_at"]
+
+    def validate(self, attrs):
+        if attrs["project"].memberships.filter(user__email=attrs["email"]).exists():
+            raise serializers.ValidationError(
+                {"email": "This person is in the project already."}, code="already_member"
+            )
+        return attrs
+
+
+class NewInvitationSerializer(InvitationSerializer):
+    """An invitation as the answer to its making shows it, the one time its token can be read."""
+
+    token = serializers.CharField(read_only=True)
+    accept_url = serializers.URLField(read_only=True)
+
+    class Meta(InvitationSerializer.Meta):
+        fields = [*InvitationSerializer.Meta.fields, "token", "accept_url"]
+
+    def create(self, validated_data):
+        """Make the invitation in place of an open one to the same address, and mail it."""
+        validated_data["project"].invitations.open().filter(email=validated_data["email"]).delete()
+        invitation = Invitation(**validated_data)
+        invitation.token = invitation.make_token()
+        invitation.accept_url = f"{settings.PUBLIC_URL}/invitations/accept/#{invitation.token}"
+        invitation.save()
+        inviter = self.context["request"].user
+        transaction.on_commit(lambda: send_invitation(invitation, inviter), robust=True)
+        return invitation
+
+
+class AcceptSerializer(serializers.Serializer):
+    token = serializers.CharField(max_length=128)
+
+
+class StatusSerializer(ChangedFieldsSerializer):
+    project = ProjectField()
+    slug = serializers.SlugField(
+        max_length=50,
+        required=False,
+        help_text="Names the status in tasks; made of the name when left out; fixed once made.",
+    )
+
+    class Meta:
+        model = Status
+        fields = ["id", "project", "slug", "name", "category", "position", "is_default"]
+        fixed = ["project", "slug"]
+
+    def validate(self, attrs):
+        attrs = super().validate(attrs)
+        if self.instance:
+            self.validate_change(attrs)
+        else:
+            attrs["slug"] = self.validate_new_slug(attrs)
+        return attrs
+
+    def validate_change(self, attrs):
+        if self.instance.is_default and attrs.get("is_default") is False:
+            raise serializers.ValidationError({"is_default": "Make another status the default instead."})
+        if attrs.get("category", self.instance.category) != self.instance.category:
+            self.instance.refuse_if_used("Tasks have this status: its category says when they were completed.")
+
+    def validate_new_slug(self, attrs):
+        slug = attrs.get("slug") or slugify(attrs["name"])[:50]
+        if not slug:
+            raise serializers.ValidationError({"slug": "This name gives no slug; name one."}, code="required")
+        if attrs["project"].statuses.filter(slug=slug).exists():
+            raise serializers.ValidationError({"slug": "This project has a status of this slug."}, code="unique")
+        return slug
+
+
+class LabelSerializer(ChangedFieldsSerializer):
+    project = ProjectField()
+
+    class Meta:
+        model = Label
+        fields = ["id", "project", "name", "color"]
+        fixed = ["project"]

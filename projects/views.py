@@ -1,0 +1,128 @@
+"""Projects, and what belongs to them."""
+
+from django.db import transaction
+from django.http import Http404
+from rest_framework import mixins, status, viewsets
+from rest_framework.decorators import action
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
+
+from projects.filters import InvitationFilter, LabelFilter, MembershipFilter, ProjectFilter, StatusFilter
+from projects.models import Invitation, Label, Membership, Project, Role, Status
+from projects.permissions import (
+    IsProjectAdmin,
+    IsProjectMember,
+    MayEditProject,
+    MayManageRole,
+    require_role,
+    role_to_manage,
+)
+from projects.serializers import (
+    AcceptSerializer,
+    InvitationSerializer,
+    LabelSerializer,
+    MembershipSerializer,
+    NewInvitationSerializer,
+    ProjectSerializer,
+    StatusSerializer,
+)
+from projects.viewsets import InProjectViewSet
+from tickethub.viewsets import ModelViewSet, UpdateDestroyViewSet, WriteMixin
+
+
+class ProjectViewSet(ModelViewSet):
+    """The caller's projects. One is named by its id or its key."""
+
+    serializer_class = ProjectSerializer
+    permission_classes = [IsAuthenticated, MayEditProject]
+    filterset_class = ProjectFilter
+
+    def get_queryset(self):
+        return Project.objects.visible_to(self.request.user).order_by("-created_at", "-pk")
+
+
+class MembershipViewSet(UpdateDestroyViewSet):
+    """Who is in the caller's projects, and as what."""
+
+    serializer_class = MembershipSerializer
+    permission_classes = [IsAuthenticated, MayManageRole]
+    filterset_class = MembershipFilter
+    lookup_value_converter = "uuid"
+
+    def get_queryset(self):
+        memberships = Membership.objects.visible_to(self.request.user)
+        return memberships.select_related("user", "project").order_by("created_at", "pk")
+
+    def perform_update(self, serializer):
+        role = serializer.validated_data.get("role", serializer.instance.role)
+        require_role(self.request.user, serializer.instance.project, role_to_manage(role))
+        if serializer.instance.role == Role.OWNER != role:
+            serializer.instance.refuse_for_last_owner()
+        serializer.save()
+
+    def perform_destroy(self, instance):
+        if instance.role == Role.OWNER:
+            instance.refuse_for_last_owner()
+        instance.delete()
+
+
+class InvitationViewSet(
+    WriteMixin,
+    mixins.CreateModelMixin,
+    mixins.ListModelMixin,
+    mixins.DestroyModelMixin,
+    viewsets.GenericViewSet,
+):
+    """Invitations into the caller's projects, by mail or by a link that the maker passes on."""
+
+    permission_classes = [IsAuthenticated, MayManageRole]
+    filterset_class = InvitationFilter
+    lookup_value_converter = "uuid"
+
+    @property
+    def throttle_scope(self):
+        return "invitation" if self.request.method == "POST" else None
+
+    def get_queryset(self):
+        invitations = Invitation.objects.visible_to(self.request.user)
+        return invitations.select_related("project").order_by("-created_at", "-pk")
+
+    def get_serializer_class(self):
+        serializers = {"create": NewInvitationSerializer, "accept": AcceptSerializer}
+        return serializers.get(self.action, InvitationSerializer)
+
+    def perform_create(self, serializer):
+        self.check_object_permissions(self.request, Invitation(**serializer.validated_data))
+        serializer.save()
+
+    @action(detail=False, methods=["post"])
+    @transaction.atomic
+    def accept(self, request):
+        """Accept an invitation made to the caller's address. 404 for every token that is not theirs to use."""
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        invitations = Invitation.objects.open().with_token(serializer.validated_data["token"])
+        invitation = invitations.filter(email=request.user.email).select_for_update(no_key=True).first()
+        if invitation is None:
+            raise Http404
+        invitation.project.refuse_if_archived()
+        membership = invitation.accept(request.user)
+        return Response(MembershipSerializer(membership).data, status=status.HTTP_201_CREATED)
+
+
+class StatusViewSet(InProjectViewSet):
+    """The workflows of the caller's projects: what statuses a task can have, in the order of the board."""
+
+    queryset = Status.objects.order_by("project_id", "position", "pk")
+    serializer_class = StatusSerializer
+    permission_classes = [IsAuthenticated, IsProjectAdmin]
+    filterset_class = StatusFilter
+
+
+class LabelViewSet(InProjectViewSet):
+    """The labels of the caller's projects."""
+
+    queryset = Label.objects.order_by("name", "pk")
+    serializer_class = LabelSerializer
+    permission_classes = [IsAuthenticated, IsProjectMember]
+    filterset_class = LabelFilter
