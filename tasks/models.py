@@ -1,0 +1,254 @@
+"""Tasks, how they hang together, and where they stand on the board."""
+
+import re
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models.functions import Greatest, Least
+from django.db.models.signals import m2m_changed
+from django.dispatch import receiver
+from django.utils import timezone
+
+from projects.models import InProjectQuerySet, Label, Project, Status, as_uuid
+from tasks import positions
+from tickethub.models import TrackedModel, TrackedQuerySet
+
+
+class Board(models.Model):
+    """The counter of a project's task numbers, and the lock on the order of its tasks.
+
+    It is a row of its own since a stale `project.save()` would set back a counter kept there.
+    """
+
+    project = models.OneToOneField(Project, models.CASCADE, primary_key=True)
+    last_number = models.PositiveIntegerField(default=0)
+
+    LONGEST_POSITION = 200
+
+    def __str__(self):
+        return f"{self.project_id} at {self.last_number}"
+
+    @classmethod
+    def locked(cls, project_id):
+        """The board of a project, locked until the transaction ends."""
+        cls.objects.get_or_create(project_id=project_id)
+        return cls.objects.select_for_update().get(pk=project_id)
+
+    def take_number(self):
+        self.last_number += 1
+        self.save(update_fields=["last_number"])
+        return self.last_number
+
+    @property
+    def places(self):
+        tasks = Task.objects.filter(project=self.project_id).order_by("position")
+        return tasks.values_list("position", flat=True)
+
+    def last_place(self):
+        """The place after all tasks."""
+        return positions.after(self.places.last())
+
+    def place_beside(self, task, *, before):
+        """The place just before or just after a task."""
+        neighbour = self.places.filter(position__lt=task.position).last() if before else None
+        neighbour = neighbour or (None if before else self.places.filter(position__gt=task.position).first())
+        if neighbour is None:
+            return positions.before(task.position) if before else positions.after(task.position)
+        place = positions.between(*sorted([task.position, neighbour]))
+        if len(place) <= self.LONGEST_POSITION:
+            return place
+        self.respread()
+        return self.place_beside(Task.objects.get(pk=task.pk), before=before)
+
+    def respread(self):
+        """Give every task a short place anew, in the same order: after hundreds of moves into one gap."""
+        place = self.places.last()
+        tasks = Task.objects.filter(project=self.project_id)
+        list(tasks.locked())
+        for task in tasks.order_by("position"):
+            task.position = place = positions.after(place)
+            task.save(update_fields=["position"])
+
+
+class TaskQuerySet(InProjectQuerySet):
+    KEY = re.compile(r"([A-Z][A-Z0-9]{1,9})-([1-9][0-9]{0,8})")
+
+    def named(self, name):
+        """The task with this id or key (`PROJ-12`), none for a word that is neither."""
+        if match := self.KEY.fullmatch(name):
+            return self.filter(project__key=match[1], number=match[2])
+        return self.filter(pk=as_uuid(name))
+
+
+class Task(TrackedModel):
+    class Priority(models.IntegerChoices):
+        NONE = 0
+        LOW = 1
+        MEDIUM = 2
+        HIGH = 3
+        URGENT = 4
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="tasks")
+    number = models.PositiveIntegerField(editable=False)
+    title = models.CharField(max_length=255)
+    description = models.TextField(max_length=100_000, blank=True, default="", help_text="Markdown.")
+    # A status in use cannot be deleted, but goes with its project, which is what RESTRICT means.
+    status = models.ForeignKey(Status, models.RESTRICT, related_name="tasks")
+    priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NONE)
+    assignees = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="assigned_tasks")
+    labels = models.ManyToManyField(Label, blank=True, related_name="tasks")
+    parent = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="children")
+    due_date = models.DateField(null=True, blank=True)
+    position = models.CharField(max_length=255, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="created_tasks"
+    )
+    updated_at = models.DateTimeField(auto_now=True)
+    completed_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = TaskQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["project", "number"], name="task_number_once"),
+            models.UniqueConstraint(fields=["project", "position"], name="task_position_once"),
+            models.CheckConstraint(condition=~models.Q(parent=models.F("id")), name="task_not_own_parent"),
+        ]
+        indexes = [models.Index(fields=["project", "-created_at", "-id"], name="task_newest")]
+
+    def __str__(self):
+        return f"{self.key} {self.title}"
+
+    @property
+    def key(self):
+        return f"{self.project.key}-{self.number}"
+
+    def save(self, *, update_fields=None, **kwargs):
+        """Write the task as one change: its version grows by one, from whatever the database holds."""
+        with transaction.atomic(savepoint=False):
+            if self._state.adding:
+                self.prepare_new()
+            else:
+                self.version = models.F("version") + 1
+            if update_fields is None or "status" in update_fields:
+                self.mind_completion()
+            if update_fields is not None:
+                derived = {"version", "completed_at"} if "status" in update_fields else {"version"}
+                update_fields = {*update_fields, *derived}
+            super().save(update_fields=update_fields, **kwargs)
+
+    def prepare_new(self):
+        board = Board.locked(self.project_id)
+        self.number = board.take_number()
+        self.position = board.last_place()
+        if self.status_id is None:
+            self.status = self.project.statuses.get(is_default=True)
+
+    def mind_completion(self):
+        is_done = self.status.category == Status.Category.DONE
+        self.completed_at = (self.completed_at or timezone.now()) if is_done else None
+
+    def delete(self, *args, **kwargs):
+        """Delete the task and what hangs on it. Its children stay, each of them changed by losing its parent."""
+        with transaction.atomic(savepoint=False):
+            self.children.update(parent=None)
+            return super().delete(*args, **kwargs)
+
+    @contextmanager
+    def as_one_change(self):
+        """Within this, changes of assignees and labels do not grow the version: the task's own save does."""
+        self.in_one_change = True
+        try:
+            with transaction.atomic(savepoint=False):
+                yield
+        finally:
+            self.in_one_change = False
+
+    def descends_from(self, other):
+        """Whether `other` is this task or above it."""
+        seen, pk = set(), self.pk
+        while pk is not None and pk not in seen:
+            if pk == other.pk:
+                return True
+            seen.add(pk)
+            pk = Task.objects.filter(pk=pk).values_list("parent", flat=True).first()
+        return False
+
+    def move(self, *, status=None, before=None, after=None):
+        """Put the task beside another on the board, or last, and into a status. The order is the project's."""
+        board = Board.locked(self.project_id)
+        fields = []
+        if status is not None and status != self.status:
+            self.status = status
+            fields.append("status")
+        if before or after:
+            beside = Task.objects.get(pk=(before or after).pk)
+            self.position = board.place_beside(beside, before=before is not None)
+            fields.append("position")
+        elif fields:
+            self.position = board.last_place()
+            fields.append("position")
+        if fields:
+            self.save(update_fields=fields)
+
+
+@receiver(m2m_changed, sender=Task.assignees.through)
+@receiver(m2m_changed, sender=Task.labels.through)
+def grow_version(sender, instance, action, reverse, pk_set, **kwargs):
+    """Who is assigned and what is labelled is part of a task: a change of it outside a save of the task is one too."""
+    if reverse and action == "pre_clear":
+        # A clear from the far side does not say what it clears, so it is done here, task by task.
+        name = "labels" if sender is Task.labels.through else "assignees"
+        for task in Task.objects.filter(**{name: instance}).locked():
+            getattr(task, name).remove(instance)
+    elif action in {"post_add", "post_remove", "post_clear"} and not getattr(instance, "in_one_change", False):
+        changed = Task.objects.filter(pk__in=pk_set or ()) if reverse else Task.objects.filter(pk=instance.pk)
+        for task in changed.locked():
+            task.save(update_fields=[])
+
+
+class TaskRelationQuerySet(TrackedQuerySet):
+    def visible_to(self, user):
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(source__project__memberships__user=user)
+
+
+class TaskRelation(TrackedModel):
+    """What one task is to another of the same project."""
+
+    class Type(models.TextChoices):
+        BLOCKS = "blocks"
+        RELATES_TO = "relates_to"
+        DUPLICATES = "duplicates"
+
+    source = models.ForeignKey(Task, models.CASCADE, related_name="relations_from")
+    target = models.ForeignKey(Task, models.CASCADE, related_name="relations_to")
+    type = models.CharField(max_length=10, choices=Type)
+
+    objects = TaskRelationQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        constraints = [
+            models.UniqueConstraint(
+                Least("source", "target"),
+                Greatest("source", "target"),
+                "type",
+                name="relation_once",
+                violation_error_message="These tasks have this relation already.",
+            ),
+            models.CheckConstraint(
+                condition=~models.Q(source=models.F("target")),
+                name="relation_of_two",
+                violation_error_message="A task has no relation to itself.",
+            ),
+        ]
+
+    def __str__(self):
+        return f"{self.source} {self.type} {self.target}"
+
+    @property
+    def project(self):
+        return self.source.project
