@@ -1,0 +1,41 @@
+"""What people say about tasks."""
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from tasks.models import Task
+from tickethub.models import TrackedModel, TrackedQuerySet
+
+
+class CommentQuerySet(TrackedQuerySet):
+    def visible_to(self, user):
+        if not user.is_authenticated:
+            return self.none()
+        return self.filter(task__project__memberships__user=user)
+
+
+class Comment(TrackedModel):
+    task = models.ForeignKey(Task, models.CASCADE, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="comments")
+    body = models.TextField(max_length=100_000, help_text="Markdown.")
+    edited_at = models.DateTimeField(null=True, blank=True, editable=False)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CommentQuerySet.as_manager()
+
+    class Meta(TrackedModel.Meta):
+        indexes = [models.Index(fields=["task", "created_at", "id"], name="comment_oldest")]
+
+    def __str__(self):
+        return f"{self.author} on {self.task}"
+
+    @property
+    def project(self):
+        return self.task.project
+
+    def edit(self, body):
+        """Change what was said, and say so."""
+        self.body = body
+        self.edited_at = timezone.now()
+        self.save(update_fields=["body", "edited_at"])
