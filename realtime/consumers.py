@@ -1,0 +1,244 @@
+"""The WebSocket: what a client may say, and how much of what it is told may go unanswered. See docs/realtime.md."""
+
+import asyncio
+import json
+import logging
+import time
+from collections import deque
+from datetime import UTC, datetime
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from rest_framework.exceptions import APIException
+
+from realtime import reader
+from realtime.hub import Hub, Subscription
+from tickethub.errors import Gone
+
+logger = logging.getLogger(__name__)
+
+
+class Refused(Exception):
+    """What a client said cannot be done. The line stays."""
+
+    def __init__(self, code, detail):
+        super().__init__(detail)
+        self.code = code
+
+
+class Window:
+    """How much of what was sent the client has not answered for: pings ask, pongs answer in the same order."""
+
+    def __init__(self, size):
+        self.size = size
+        self.sent = self.answered = self.asked = 0
+        self.pings = deque()
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+
+    @property
+    def unanswered(self):
+        return self.sent - self.answered
+
+    def add(self, size):
+        """Count what is sent; True when it is time to ask."""
+        self.sent += size
+        if self.unanswered > self.size // 2:
+            self.has_room.clear()
+        return self.sent - self.asked > self.size // 4
+
+    def ask(self):
+        self.asked = self.sent
+        self.pings.append(self.sent)
+
+    def answer(self):
+        if self.pings:
+            self.answered = self.pings.popleft()
+        if self.unanswered <= self.size // 2:
+            self.has_room.set()
+
+
+class LineConsumer(AsyncWebsocketConsumer):
+    """One WebSocket, called a line."""
+
+    channel_layer_alias = "the hub has the one channel"  # or Channels would open one for each socket
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.limits = settings.WEBSOCKET
+        self.person = None
+        self.subscriptions = {}
+        self.is_closing = False
+        self.opened_at = self.minute = self.pinged_at = time.time()
+        self.messages = 0
+
+    # --- The line itself ---
+
+    async def connect(self):
+        self.window = Window(self.limits["WINDOW"])
+        self.hub = Hub.current()
+        self.hub.lines.add(self)
+        await self.accept()
+
+    async def disconnect(self, code):
+        self.hub.lines.discard(self)
+        self.drop_all()
+
+    def drop_all(self):
+        for subscription in list(self.subscriptions.values()):
+            subscription.drop()
+
+    async def fail(self, close_code, code, detail):
+        """Say why, and close."""
+        if self.is_closing:
+            return
+        await self.send_frame(type="error", code=code, detail=detail)
+        self.is_closing = True
+        self.drop_all()
+        await self.close(close_code)
+
+    async def send_frame(self, **frame):
+        await self.send_text(json.dumps({name: value for name, value in frame.items() if value is not None}))
+
+    async def send_text(self, text):
+        """Send a frame, unless too much is unanswered: kept for a reader that stalls, it would fill the server."""
+        if self.is_closing:
+            return
+        if self.window.unanswered > self.window.size:
+            self.window.size = float("inf")  # for the words of farewell
+            await self.fail(4408, "too_slow", "Too much is unanswered. Come back with the cursor.")
+            return
+        is_time_to_ask = self.window.add(len(text.encode()))
+        await self.send(text)
+        if is_time_to_ask:
+            await self.ping()
+
+    async def ping(self):
+        self.window.ask()
+        self.pinged_at = time.time()
+        await self.send('{"type": "ping"}')
+
+    async def room(self):
+        """Wait until the client has answered for enough, so that catching up does not run it over."""
+        try:
+            async with asyncio.timeout(self.limits["ROOM_WITHIN"]):
+                await self.window.has_room.wait()
+        except TimeoutError:
+            await self.fail(4408, "too_slow", "The pings were not answered. Come back with the cursor.")
+
+    async def tick(self, now):
+        """What time brings, looked at each second."""
+        if self.person is None:
+            if now > self.opened_at + self.limits["AUTHENTICATE_WITHIN"]:
+                await self.fail(4401, "not_authenticated", "No token came in time.")
+        elif now >= self.person.expires_at:
+            await self.fail(4401, "token_expired", "The token has expired. Refresh it and come back with the cursor.")
+        if now >= self.pinged_at + self.limits["PING_EVERY"] and not self.is_closing:
+            await self.ping()
+
+    # --- What the client says ---
+
+    async def receive(self, text_data=None, bytes_data=None):
+        if self.is_closing or not await self.may_speak(text_data):
+            return
+        ref = None
+        try:
+            message = parse(text_data)
+            ref = message.get("ref")
+            await self.answer(message, ref)
+        except Refused as refusal:
+            await self.send_frame(type="error", code=refusal.code, detail=str(refusal), ref=ref)
+        except Exception:
+            logger.exception("A message could not be handled")
+            await self.send_frame(type="error", code="internal", detail="Something went wrong here.", ref=ref)
+
+    async def may_speak(self, text):
+        if text is not None and len(text.encode()) > self.limits["MAX_FRAME"]:
+            self.is_closing = True
+            self.drop_all()
+            await self.close(1009)
+            return False
+        now = time.time()
+        if now >= self.minute + 60:
+            self.minute, self.messages = now, 0
+        self.messages += 1
+        if self.messages > self.limits["MAX_MESSAGES_PER_MINUTE"]:
+            await self.fail(4429, "too_many_messages", "Too many messages. Wait a minute.")
+            return False
+        return True
+
+    async def answer(self, message, ref):
+        handlers = {
+            "authenticate": self.on_authenticate,
+            "subscribe": self.on_subscribe,
+            "unsubscribe": self.on_unsubscribe,
+            "pong": self.on_pong,
+        }
+        kind = message.get("type")
+        if not isinstance(kind, str) or kind not in handlers:
+            raise Refused("unknown_type", "A frame has one of the types: " + ", ".join(handlers) + ".")
+        if self.person is None and kind not in {"authenticate", "pong"}:
+            raise Refused("not_authenticated", "Authenticate first.")
+        await handlers[kind](message, ref)
+
+    async def on_authenticate(self, message, ref):
+        try:
+            person = await reader.authenticate(word(message, "token").encode())
+        except APIException:
+            await self.fail(4401, "token_not_valid", "This token is not valid. Log in or refresh it.")
+            return
+        if self.person and person.id != self.person.id:
+            raise Refused("other_user", "This line is another person's. Open one of your own.")
+        self.person = person
+        expires_at = datetime.fromtimestamp(person.expires_at, UTC).isoformat().replace("+00:00", "Z")
+        await self.send_frame(type="authenticated", user=person.id, expires_at=expires_at, ref=ref)
+
+    async def on_subscribe(self, message, ref):
+        name, after = word(message, "project"), word(message, "after") if message.get("after") is not None else None
+        try:
+            grant = await reader.grant(self.person.id, name, after)
+        except ValueError as error:
+            raise Refused("invalid", str(error)) from error
+        except Gone as gone:
+            await self.send_frame(type="resync", project=gone.project_id, ref=ref)
+            return
+        if grant is None:
+            raise Refused("not_found", "There is no such project.")
+        if old := self.subscriptions.get(grant.project_id):
+            old.drop()
+        elif len(self.subscriptions) >= self.limits["MAX_SUBSCRIPTIONS"]:
+            raise Refused("too_many_subscriptions", "This line follows as many projects as one may.")
+        if self.is_closing:
+            return
+        await self.send_frame(type="subscribed", project=grant.project_id, cursor=grant.cursor, ref=ref)
+        self.subscriptions[grant.project_id] = Subscription(self, grant)
+
+    async def on_unsubscribe(self, message, ref):
+        name = word(message, "project")
+        project_id = await reader.project_id(name)
+        subscription = self.subscriptions.get(project_id)
+        if subscription is None:
+            raise Refused("not_subscribed", "This line does not follow such a project.")
+        await subscription.end("requested", ref=ref)
+
+    async def on_pong(self, message, ref):
+        self.window.answer()
+
+
+def parse(text):
+    """The message in a frame. Raises Refused for what is no JSON object."""
+    try:
+        message = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Refused("malformed", "A frame is a JSON object.") from error
+    if not isinstance(message, dict):
+        raise Refused("malformed", "A frame is a JSON object.")
+    return message
+
+
+def word(message, name):
+    """A text that a message must have. Raises Refused otherwise, and for text that nothing could be named by."""
+    value = message.get(name)
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise Refused("invalid", f"`{name}` has to be a text.")
+    return value

@@ -1,0 +1,99 @@
+"""The log: what happened in each project, numbered in the order of commit."""
+
+import secrets
+
+from django.db import connection, models
+from django.utils import timezone
+
+from tickethub.errors import Gone
+from tickethub.models import UUIDModel
+
+
+def make_nonce():
+    return secrets.token_hex(4)
+
+
+class Stream(models.Model):
+    """The counter of a project's events. Whoever takes a number holds the row's lock until the end of the transaction.
+
+    So numbers are committed in order, and one that is rolled back is given again: no gap, no late one.
+    There is no foreign key to the project: the log outlives it.
+    """
+
+    project_id = models.UUIDField(primary_key=True)
+    head = models.PositiveBigIntegerField(default=1)
+
+    def __str__(self):
+        return f"{self.project_id} at {self.head}"
+
+    @classmethod
+    def take_number(cls, project_id):
+        """The next number of a project. One statement, since between two another writer could come."""
+        pk = cls._meta.pk.get_db_prep_value(project_id, connection)
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "INSERT INTO realtime_stream (project_id, head) VALUES (%s, 1)"
+                " ON CONFLICT (project_id) DO UPDATE SET head = realtime_stream.head + 1 RETURNING head",
+                [pk],
+            )
+            return cursor.fetchone()[0]
+
+
+class EventQuerySet(models.QuerySet):
+    def of(self, project_id):
+        """The events of a project, oldest first."""
+        return self.filter(project_id=project_id).order_by("seq")
+
+    def newest(self, project_id):
+        """The newest event of a project, None if it has none."""
+        return self.of(project_id).last()
+
+    def at_cursor(self, project_id, cursor):
+        """The event that a cursor names. Raises ValueError for no cursor, Gone for one too old or foreign."""
+        seq, _, nonce = cursor.partition(".")
+        if not (seq.isascii() and seq.isdigit() and len(seq) < 19 and nonce):
+            raise ValueError("This is not a cursor.")
+        event = self.of(project_id).filter(seq=int(seq)).first()
+        if event is None or event.nonce != nonce:
+            raise Gone
+        return event
+
+    def about_task(self, task_id):
+        """What happened to a task and to what hangs on it."""
+        return self.filter(models.Q(task_id=task_id) | models.Q(other_task_id=task_id))
+
+
+class Event(UUIDModel):
+    """One change of one object. It has no foreign keys, and outlives what it tells of."""
+
+    created_at = None
+    project_id = models.UUIDField()
+    seq = models.PositiveBigIntegerField()
+    nonce = models.CharField(max_length=8, default=make_nonce)
+    type = models.CharField(max_length=30)
+    object_id = models.UUIDField()
+    at = models.DateTimeField(default=timezone.now)
+    actor_id = models.UUIDField(null=True)
+    request_id = models.CharField(max_length=128, null=True)  # noqa: DJ001 null is what the API shows outside a request
+    changes = models.JSONField(default=dict)
+    object = models.JSONField(null=True)
+    task_id = models.UUIDField(null=True, help_text="The task it is about, if any.")
+    other_task_id = models.UUIDField(null=True, help_text="The second task of a relation.")
+    user_id = models.UUIDField(null=True, help_text="The person a membership event is about.")
+
+    objects = EventQuerySet.as_manager()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project_id", "seq"], name="event_seq_once")]
+        indexes = [
+            models.Index(fields=["task_id", "seq"], condition=~models.Q(task_id=None), name="event_of_task"),
+            models.Index(fields=["other_task_id"], condition=~models.Q(other_task_id=None), name="event_of_other_task"),
+        ]
+
+    def __str__(self):
+        return f"{self.type} {self.cursor}"
+
+    @property
+    def cursor(self):
+        """Where to go on after this event; the nonce tells it from the same number in another history."""
+        return f"{self.seq}.{self.nonce}"

@@ -1,0 +1,111 @@
+"""Writing the log: one event per object and request, in the transaction of the change."""
+
+from dataclasses import dataclass, field
+
+from django.db import connection, transaction
+
+from realtime import bell
+from realtime.models import Event, Stream
+from realtime.things import THINGS
+from tickethub.middleware import current_request
+
+# What follows from other fields, or merely counts changes: the object has it, `changes` does not list it.
+DERIVED = {"version", "updated_at", "completed_at", "edited_at"}
+
+
+@dataclass
+class Change:
+    """One object in one transaction and request: what it was before, and the event that tells what it became."""
+
+    before: dict | None = None
+    event: Event | None = None
+
+
+@dataclass
+class Ledger:
+    """What a transaction has told so far. As an on-commit hook of its connection it lives and dies with it."""
+
+    changes: dict = field(default_factory=dict)
+    projects: set = field(default_factory=set)
+
+    @classmethod
+    def current(cls):
+        """The ledger of the transaction under way. Raises RuntimeError outside of one."""
+        if not connection.in_atomic_block:
+            raise RuntimeError(
+                "A tracked row is written outside a transaction: the log would not be sure to follow it."
+            )
+        for _, hook, *_ in connection.run_on_commit:
+            if isinstance(hook, cls):
+                return hook
+        ledger = cls()
+        transaction.on_commit(ledger, robust=True)
+        return ledger
+
+    def __call__(self):
+        if self.projects:
+            bell.ring(projects=self.projects)
+
+    def change_of(self, model, pk):
+        request = current_request.get()
+        return self.changes.setdefault((model, pk, request and request.id), Change())
+
+
+def note_before(model, pk):
+    """Note what a row is before it changes, locked so that it is this transaction that changes it next."""
+    change = Ledger.current().change_of(model, pk)
+    if change.before is None and change.event is None:
+        list(model.objects.filter(pk=pk).select_for_update(no_key=True).values_list("pk"))
+        change.before = THINGS[model].show(pk)
+
+
+def tell(row, verb):
+    """Write the event of a row that was just created, updated or deleted, or add to the one this request wrote."""
+    model, thing = type(row), THINGS[type(row)]
+    ledger = Ledger.current()
+    change = ledger.change_of(model, row.pk)
+    now = None if verb == "deleted" else thing.show(row.pk)
+    if verb == "updated" and now == (change.event.object if change.event else change.before):
+        return
+    if verb == "deleted" or not amend(change, now):
+        ledger.projects.add(thing.project_id(row))
+        change.event = write(thing, row, verb, difference(change.before, now) if verb == "updated" else {}, now)
+
+
+def amend(change, now):
+    """Bring the event that this request wrote of the object up to date; False if none stands."""
+    if change.event is None:
+        return False
+    change.event.object = now
+    if change.before is not None:
+        change.event.changes = difference(change.before, now)
+    written = Event.objects.filter(pk=change.event.pk)
+    return bool(written.update(object=now, changes=change.event.changes))
+
+
+def write(thing, row, verb, changes, now):
+    request = current_request.get()
+    about = thing.about(row)
+    return Event.objects.create(
+        seq=Stream.take_number(about["project_id"]),
+        type=f"{thing.name}.{verb}",
+        object_id=row.pk,
+        actor_id=request and actor_of(request),
+        request_id=request and request.id,
+        changes=changes,
+        object=now,
+        **about,
+    )
+
+
+def actor_of(request):
+    """Who makes the request: Django REST framework leaves whom it authenticated on Django's request as well."""
+    user = getattr(request, "user", None)
+    return user.pk if user else None
+
+
+def difference(before, now):
+    """`{field: [before, now]}` of what differs."""
+    return {
+        name: [before[name], now[name]] for name in now if name not in DERIVED and before and before[name] != now[name]
+    }

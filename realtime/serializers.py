@@ -1,0 +1,32 @@
+"""Events as the API and the socket show them."""
+
+from rest_framework import serializers
+
+from realtime.models import Event
+
+
+class EventSerializer(serializers.ModelSerializer):
+    project = serializers.UUIDField(source="project_id")
+    id = serializers.UUIDField(source="object_id", help_text="The id of the object.")
+    actor = serializers.UUIDField(source="actor_id", allow_null=True, help_text="Who did it, null outside the API.")
+
+    class Meta:
+        model = Event
+        fields = ["project", "seq", "cursor", "type", "id", "at", "actor", "request_id", "changes", "object"]
+
+
+class PageOfEventsSerializer(serializers.Serializer):
+    """Part of a project's log. `cursor` is where to go on, also when nothing came."""
+
+    results = EventSerializer(many=True)
+    cursor = serializers.CharField()
+    has_more = serializers.BooleanField()
+
+
+class EventQuerySerializer(serializers.Serializer):
+    """What to read of the log."""
+
+    project = serializers.CharField(help_text="Id or key of a project.")
+    after = serializers.CharField(required=False, help_text="A cursor: what came after it is given.")
+    task = serializers.CharField(required=False, help_text="Id or key of a task: its history alone, from its start.")
+    limit = serializers.IntegerField(required=False, min_value=1, help_text="At most so many events.")

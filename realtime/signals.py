@@ -1,0 +1,82 @@
+"""What makes the log: every save, delete and change of a relation of a tracked model. Nothing else lives here."""
+
+from django.db import transaction
+from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.dispatch import receiver
+
+from accounts.models import User
+from projects.models import Membership, Project
+from realtime import bell
+from realtime.recorder import note_before, tell
+from realtime.things import THINGS
+from tasks.models import Task
+
+
+def on_tracked(signal):
+    """Connect a receiver to a signal of every tracked model."""
+
+    def connect(function):
+        for model in THINGS:
+            signal.connect(function, sender=model, dispatch_uid=f"log {function.__name__} {model.__name__}")
+        return function
+
+    return connect
+
+
+@on_tracked(pre_save)
+def before_save(sender, instance, raw, **kwargs):
+    if not raw and not instance._state.adding:  # raw: a fixture, which brings its own log
+        note_before(sender, instance.pk)
+
+
+@on_tracked(post_save)
+def after_save(sender, instance, created, raw, **kwargs):
+    if not raw:
+        tell(instance, "created" if created else "updated")
+
+
+@on_tracked(post_delete)
+def after_delete(sender, instance, origin, **kwargs):
+    """Tell of a deletion; not of what goes with a task or a project, whose own deletion stands for all of it."""
+    swept_along = isinstance(origin, Task | Project) and type(origin) is not sender
+    if not swept_along:
+        tell(instance, "deleted")
+
+
+@receiver(m2m_changed, sender=Task.assignees.through)
+@receiver(m2m_changed, sender=Task.labels.through)
+def on_relation(sender, instance, action, reverse, pk_set, **kwargs):
+    """Tell of tasks whose assignees or labels change. A clear from the far side was taken apart by the model."""
+    stage, _, verb = action.partition("_")
+    if reverse and verb == "clear":
+        return
+    tasks = Task.objects.filter(pk__in=pk_set) if reverse else [instance]
+    for task in tasks:
+        if stage == "pre":
+            note_before(Task, task.pk)
+        else:
+            tell(task, "updated")
+
+
+SHOWN_OF_USER = {"username", "email", "first_name", "last_name", "date_joined"}
+
+
+@receiver(pre_save, sender=User)
+def before_user(sender, instance, raw, update_fields, **kwargs):
+    """A person is shown in their memberships, so those change with them."""
+    for membership in memberships_showing(instance, raw, update_fields):
+        note_before(Membership, membership.pk)
+
+
+@receiver(post_save, sender=User)
+def after_user(sender, instance, raw, update_fields, **kwargs):
+    for membership in memberships_showing(instance, raw, update_fields):
+        tell(membership, "updated")
+    if not update_fields or {"is_active", "password"} & set(update_fields):
+        transaction.on_commit(lambda: bell.ring(users=[instance.pk]), robust=True)
+
+
+def memberships_showing(user, raw, update_fields):
+    if raw or user._state.adding or (update_fields and not SHOWN_OF_USER & set(update_fields)):
+        return []
+    return Membership.objects.filter(user=user.pk).order_by("project")

@@ -1,0 +1,79 @@
+"""What the log tells of: each tracked model, its name in event types, and how the API shows it."""
+
+import json
+from dataclasses import dataclass
+from operator import attrgetter
+
+from django.db import models
+from rest_framework.utils.encoders import JSONEncoder
+
+from comments.models import Comment
+from comments.serializers import CommentSerializer
+from projects.models import Label, Membership, Project, Status
+from projects.serializers import LabelSerializer, MembershipSerializer, ProjectSerializer, StatusSerializer
+from tasks.models import Task, TaskRelation
+from tasks.serializers import TaskRelationSerializer, TaskSerializer
+
+
+class SharedProjectSerializer(ProjectSerializer):
+    """A project as everybody in it sees it: `role` is each caller's own."""
+
+    class Meta(ProjectSerializer.Meta):
+        fields = [name for name in ProjectSerializer.Meta.fields if name != "role"]
+
+
+@dataclass(frozen=True)
+class Thing:
+    """How one model is told of."""
+
+    name: str
+    rows: models.QuerySet
+    serializer: type
+    project_id: attrgetter
+    task_id: attrgetter | None = None
+    other_task_id: attrgetter | None = None
+    user_id: attrgetter | None = None
+
+    def show(self, pk):
+        """What GET gives for the row that the database holds now, None if there is none."""
+        row = self.rows.filter(pk=pk).first()
+        return row and json.loads(json.dumps(self.serializer(row).data, cls=JSONEncoder))
+
+    def about(self, row):
+        """The columns of an event that say whom or what it concerns."""
+        return {
+            name: getattr(self, name)(row)
+            for name in ("project_id", "task_id", "other_task_id", "user_id")
+            if getattr(self, name)
+        }
+
+
+def thing(model, serializer, project_id="project_id", *, name=None, rows=None, **about):
+    about = {column: attrgetter(path) for column, path in about.items()}
+    name = name or model._meta.model_name
+    return Thing(name, model.objects.all() if rows is None else rows, serializer, attrgetter(project_id), **about)
+
+
+THINGS = {
+    Project: thing(Project, SharedProjectSerializer, "pk"),
+    Membership: thing(
+        Membership, MembershipSerializer, rows=Membership.objects.select_related("user"), user_id="user_id"
+    ),
+    Status: thing(Status, StatusSerializer),
+    Label: thing(Label, LabelSerializer),
+    Task: thing(
+        Task,
+        TaskSerializer,
+        rows=Task.objects.select_related("project", "status").prefetch_related("assignees", "labels"),
+        task_id="pk",
+    ),
+    TaskRelation: thing(
+        TaskRelation,
+        TaskRelationSerializer,
+        "source.project_id",
+        name="relation",
+        task_id="source_id",
+        other_task_id="target_id",
+    ),
+    Comment: thing(Comment, CommentSerializer, "task.project_id", task_id="task_id"),
+}

@@ -1,0 +1,59 @@
+"""The log by REST."""
+
+from django.shortcuts import get_object_or_404
+from rest_framework.exceptions import ValidationError
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from projects.models import Project
+from realtime.models import Event
+from realtime.serializers import EventQuerySerializer, EventSerializer
+from tickethub.filters import refuse_unknown
+from tickethub.pagination import page_size
+
+
+class EventsView(APIView):
+    """A project's log, oldest first: for history, for catching up, for keeping a copy.
+
+    Without `after` and `task` no events come, only the cursor of now: read it first, load the lists, and go on from it.
+    410 with the code `resync` where the log no longer reaches back to `after`: load the lists anew.
+    """
+
+    def get(self, request):
+        query = EventQuerySerializer(data=request.query_params)
+        refuse_unknown(request.query_params, query.fields)
+        query.is_valid(raise_exception=True)
+        limit = page_size(request.query_params)
+        project = get_object_or_404(Project.objects.visible_to(request.user).named(query.validated_data["project"]))
+        task = self.find_task(project, query.validated_data.get("task"))
+        newest = Event.objects.newest(project.pk)  # read before the events, so that none falls in between
+        after = self.find_start(project, query.validated_data.get("after")) or (None if task else newest)
+        events = Event.objects.of(project.pk).filter(seq__lte=newest.seq)
+        events = events.filter(seq__gt=after.seq) if after else events
+        events = list((events.about_task(task.pk) if task else events)[: limit + 1])
+        page, has_more = events[:limit], len(events) > limit
+        return Response(
+            {
+                "results": EventSerializer(page, many=True).data,
+                "cursor": (page[-1] if has_more else newest).cursor,
+                "has_more": has_more,
+            }
+        )
+
+    @staticmethod
+    def find_task(project, name):
+        """The task of the project with this id or key, None without one."""
+        if name is None:
+            return None
+        task = project.tasks.named(name).first()
+        if task is None:
+            raise ValidationError({"task": "This project has no such task."}, code="does_not_exist")
+        return task
+
+    @staticmethod
+    def find_start(project, cursor):
+        """The event to go on after, None without a cursor."""
+        try:
+            return Event.objects.at_cursor(project.pk, cursor) if cursor else None
+        except ValueError as error:
+            raise ValidationError({"after": str(error)}) from error
