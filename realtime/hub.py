@@ -139,6 +139,15 @@ class Hub:
             cls.of_loop[loop] = cls()
         return cls.of_loop[loop]
 
+    async def close(self):
+        """Stop working, as at the end of the process."""
+        for line in tuple(self.lines):
+            line.drop_all()
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        self.of_loop.pop(asyncio.get_running_loop(), None)
+
     def feed_of(self, grant):
         if grant.project_id not in self.feeds:
             self.feeds[grant.project_id] = Feed(grant.project_id, grant.head)

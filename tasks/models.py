@@ -176,6 +176,7 @@ class Task(TrackedModel):
             pk = Task.objects.filter(pk=pk).values_list("parent", flat=True).first()
         return False
 
+    @transaction.atomic
     def move(self, *, status=None, before=None, after=None):
         """Put the task beside another on the board, or last, and into a status. The order is the project's."""
         board = Board.locked(self.project_id)
