@@ -34,7 +34,7 @@ class Replica:
     def forget_what_hung_on(self, name, pk):
         hangs_on = {
             "task": {"comment": ["task"], "relation": ["source", "target"]},
-            "project": dict.fromkeys(NAMES, ["project"]),
+            "project": {other: ["project"] for other in NAMES},
         }
         for other, fields in hangs_on.get(name, {}).items():
             gone = [key for key, value in self.objects[other].items() if pk in [value.get(field) for field in fields]]

@@ -15,3 +15,5 @@ from tickethub.settings import *  # noqa: F403 the environment comes first
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one costs each test 50 ms
 LOGGING["loggers"] = {"django.request": {"level": "CRITICAL"}}  # noqa: F405 refusals are what is tested
+# A test database is dropped at the end, which connections waiting in a pool would prevent.
+DATABASES["default"]["OPTIONS"].pop("pool", None)  # noqa: F405

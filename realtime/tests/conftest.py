@@ -1,0 +1,78 @@
+"""Sockets in tests: a line to the consumer, in the test's own event loop, with its own hub and channel layer."""
+
+import json
+from contextlib import asynccontextmanager
+
+import pytest
+from channels.db import database_sync_to_async
+from channels.layers import channel_layers
+from channels.testing import WebsocketCommunicator
+from rest_framework_simplejwt.tokens import RefreshToken
+
+from realtime.hub import Hub
+from tickethub.asgi import application
+
+
+def token_of(user):
+    return str(RefreshToken.for_user(user).access_token)
+
+
+class Line:
+    """What a client holds."""
+
+    def __init__(self, communicator):
+        self.communicator = communicator
+
+    async def say(self, **frame):
+        await self.communicator.send_to(text_data=json.dumps(frame))
+
+    async def hear(self, timeout=3):
+        """The next frame that is no ping."""
+        while (frame := json.loads(await self.communicator.receive_from(timeout)))["type"] == "ping":
+            await self.say(type="pong")
+        return frame
+
+    async def ask(self, **frame):
+        await self.say(**frame)
+        return await self.hear()
+
+    async def hear_all(self, count):
+        return [await self.hear() for _ in range(count)]
+
+    async def closed_with(self, timeout=3):
+        """The code that the line is closed with, after whatever else is heard before."""
+        while (output := await self.communicator.receive_output(timeout))["type"] != "websocket.close":
+            pass
+        return output["code"]
+
+    async def hears_nothing(self, for_seconds=0.2):
+        return await self.communicator.receive_nothing(for_seconds)
+
+
+@asynccontextmanager
+async def open_line(user=None, **subscription):
+    """A line, authenticated where a user is given, and subscribed where a project is."""
+    communicator = WebsocketCommunicator(application, "/ws/v1/")
+    connected, _ = await communicator.connect()
+    assert connected
+    line = Line(communicator)
+    if user:
+        token = await database_sync_to_async(token_of)(user)
+        assert (await line.ask(type="authenticate", token=token))["type"] == "authenticated"
+    if subscription:
+        assert (await line.ask(type="subscribe", **subscription))["type"] == "subscribed"
+    try:
+        yield line
+    finally:
+        await communicator.disconnect()
+
+
+@pytest.fixture
+async def hub():
+    """The hub of the test's loop, on a channel layer that nobody else listens to."""
+    channel_layers.backends.clear()
+    hub = Hub.current()
+    yield hub
+    await hub.close()
+    for layer in channel_layers.backends.values():
+        await layer.flush()
