@@ -130,6 +130,7 @@ class Membership(TrackedModel):
     def delete(self, *args, **kwargs):
         """Remove the person, and unassign their tasks here: an assignee is a member."""
         with transaction.atomic(savepoint=False):
+            self.lock()
             for task in self.user.assigned_tasks.filter(project=self.project_id).locked():
                 task.assignees.remove(self.user)
             return super().delete(*args, **kwargs)
@@ -254,6 +255,7 @@ class Label(TrackedModel):
     def delete(self, *args, **kwargs):
         """Delete the label, taking it off its tasks: each of them changes, and its watchers are told."""
         with transaction.atomic(savepoint=False):
+            self.lock()
             for task in self.tasks.locked():
                 task.labels.remove(self)
             return super().delete(*args, **kwargs)

@@ -116,6 +116,7 @@ class StatusSerializer(ChangedFieldsSerializer):
     class Meta:
         model = Status
         fields = ["id", "project", "slug", "name", "category", "position", "is_default"]
+        validators = []  # the model takes the default from another status, which DRF would refuse
         fixed = ["project", "slug"]
 
     def validate(self, attrs):

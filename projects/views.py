@@ -1,6 +1,5 @@
 """Projects, and what belongs to them."""
 
-from django.db import transaction
 from django.http import Http404
 from rest_framework import mixins, status, viewsets
 from rest_framework.decorators import action
@@ -27,6 +26,7 @@ from projects.serializers import (
     StatusSerializer,
 )
 from projects.viewsets import InProjectViewSet
+from tickethub.transactions import in_transaction
 from tickethub.viewsets import ModelViewSet, UpdateDestroyViewSet, WriteMixin
 
 
@@ -96,7 +96,7 @@ class InvitationViewSet(
         serializer.save()
 
     @action(detail=False, methods=["post"])
-    @transaction.atomic
+    @in_transaction
     def accept(self, request):
         """Accept an invitation made to the caller's address. 404 for every token that is not theirs to use."""
         serializer = self.get_serializer(data=request.data)

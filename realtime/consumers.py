@@ -52,8 +52,7 @@ class Window:
         self.pings.append(self.sent)
 
     def answer(self):
-        if self.pings:
-            self.answered = self.pings.popleft()
+        self.answered = self.pings.popleft()
         if self.unanswered <= self.size // 2:
             self.has_room.set()
 
@@ -222,7 +221,9 @@ class LineConsumer(AsyncWebsocketConsumer):
         await subscription.end("requested", ref=ref)
 
     async def on_pong(self, message, ref):
-        self.window.answer()
+        if self.window.pings:
+            self.window.answer()
+            self.messages -= 1  # what was asked for is free
 
 
 def parse(text):

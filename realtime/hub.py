@@ -31,7 +31,7 @@ class Feed:
         self.pump = asyncio.create_task(self.run())
 
     async def run(self):
-        while True:
+        while self.is_followed:
             await self.news.wait()
             self.news.clear()
             try:
@@ -39,11 +39,16 @@ class Feed:
             except Exception:  # the database is away: the next look at the heads tries again
                 logger.exception("Could not read the log of %s", self.project_id)
 
+    @property
+    def is_followed(self):
+        return bool(self.live or self.catching_up)
+
     async def advance(self):
         """Read the log on to its end, and tell those who are up to date."""
         while frames := await reader.events_after(self.project_id, self.seq):
             if frames[0].seq != self.seq + 1:  # pruned away before it was read
                 await self.resync()
+                return
             for frame in frames:
                 self.seq = frame.seq
                 for subscription in tuple(self.live):
@@ -70,7 +75,7 @@ class Subscription:
     async def run(self):
         """Read on alone until nothing separates this from the feed, then go with it."""
         try:
-            while self.seq < self.feed.seq:
+            while self.seq < self.feed.seq and not self.is_over:
                 await self.read_on()
         except Exception:
             logger.exception("Could not catch up on %s", self.project_id)
@@ -85,8 +90,9 @@ class Subscription:
         if not frames or frames[0].seq != self.seq + 1:
             await self.resync()
         for frame in frames:
-            await self.line.room()
-            await self.deliver(frame)
+            if not self.is_over:
+                await self.line.room()
+                await self.deliver(frame)
 
     async def deliver(self, frame):
         """Send an event once, and end where it says that this person may see no more."""
@@ -155,7 +161,7 @@ class Hub:
 
     def forget(self, feed):
         """Let go of a feed that nobody follows."""
-        if not feed.live and not feed.catching_up and self.feeds.get(feed.project_id) is feed:
+        if not feed.is_followed and self.feeds.get(feed.project_id) is feed:
             del self.feeds[feed.project_id]
             if feed.pump is not asyncio.current_task():
                 feed.pump.cancel()

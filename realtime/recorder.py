@@ -55,7 +55,7 @@ def note_before(model, pk):
     """Note what a row is before it changes, locked so that it is this transaction that changes it next."""
     change = Ledger.current().change_of(model, pk)
     if change.before is None and change.event is None:
-        list(model.objects.filter(pk=pk).select_for_update(no_key=True).values_list("pk"))
+        list(model.objects.filter(pk=pk).locked().values_list("pk"))
         change.before = THINGS[model].show(pk)
 
 

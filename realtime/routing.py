@@ -1,7 +1,5 @@
 """Where the socket is, and from where browsers may open it."""
 
-from urllib.parse import urlsplit
-
 from channels.exceptions import DenyConnection
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
@@ -25,7 +23,8 @@ class OriginCheck:
     async def __call__(self, scope, receive, send):
         headers = dict(scope["headers"])
         origin, host = headers.get(b"origin", b"").decode("latin-1"), headers.get(b"host", b"").decode("latin-1")
-        allowed = not origin or urlsplit(origin).netloc == host or origin in settings.CORS_ALLOWED_ORIGINS
+        own = {f"http://{host}", f"https://{host}"}
+        allowed = not origin or origin in own or origin in settings.CORS_ALLOWED_ORIGINS
         return await (self.application if allowed else NoSuchSocket.as_asgi())(scope, receive, send)
 
 

@@ -1,7 +1,7 @@
 """What makes the log: every save, delete and change of a relation of a tracked model. Nothing else lives here."""
 
 from django.db import transaction
-from django.db.models.signals import m2m_changed, post_delete, post_save, pre_save
+from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
 from accounts.models import User
@@ -35,9 +35,13 @@ def after_save(sender, instance, created, raw, **kwargs):
         tell(instance, "created" if created else "updated")
 
 
-@on_tracked(post_delete)
-def after_delete(sender, instance, origin, **kwargs):
-    """Tell of a deletion; not of what goes with a task or a project, whose own deletion stands for all of it."""
+@on_tracked(pre_delete)
+def before_delete(sender, instance, origin, **kwargs):
+    """Tell of a deletion; not of what goes with a task or a project, whose own deletion stands for all of it.
+
+    Before, not after: the stream is locked until the end of the transaction, and whoever holds it while committing a
+    row that refers to this one would wait for this deletion, which would wait for the stream.
+    """
     swept_along = isinstance(origin, Task | Project) and type(origin) is not sender
     if not swept_along:
         tell(instance, "deleted")

@@ -34,8 +34,8 @@ class RequestIDFilter(logging.Filter):
     """Put the id of the request into each log record, `-` outside of one."""
 
     def filter(self, record):
-        request = current_request.get()
-        record.request_id = request.id if request else "-"
+        request = getattr(record, "request", None) or current_request.get()
+        record.request_id = getattr(request, "id", "-")
         return True
 
 

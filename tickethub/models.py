@@ -71,4 +71,9 @@ class TrackedModel(UUIDModel):
 
     def delete(self, *args, **kwargs):
         with transaction.atomic(savepoint=False):
+            self.lock()
             return super().delete(*args, **kwargs)
+
+    def lock(self):
+        """Keep other writers from this row until the transaction ends, those aside that only refer to it."""
+        list(type(self).objects.filter(pk=self.pk).locked().values_list("pk"))
