@@ -20,7 +20,7 @@ class EventsView(APIView):
     """
 
     def get(self, request):
-        query = EventQuerySerializer(data=request.query_params)
+        query = EventQuerySerializer(data=request.query_params.dict())
         refuse_unknown(request.query_params, query.fields)
         query.is_valid(raise_exception=True)
         limit = page_size(request.query_params)
