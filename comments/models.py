@@ -4,7 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from tasks.models import Task
+from tasks.models import LONGEST_TEXT, Task
 from tickethub.models import TrackedModel, TrackedQuerySet
 
 
@@ -18,7 +18,7 @@ class CommentQuerySet(TrackedQuerySet):
 class Comment(TrackedModel):
     task = models.ForeignKey(Task, models.CASCADE, related_name="comments")
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="comments")
-    body = models.TextField(max_length=100_000, help_text="Markdown.")
+    body = models.TextField(max_length=LONGEST_TEXT, help_text="Markdown.")
     edited_at = models.DateTimeField(null=True, blank=True, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -11,7 +11,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from rest_framework.exceptions import APIException
 
-from realtime import reader
+from realtime import close_codes, reader
 from realtime.hub import Hub, Subscription
 from tickethub.errors import Gone
 
@@ -96,8 +96,13 @@ class LineConsumer(AsyncWebsocketConsumer):
         self.drop_all()
         await self.close(close_code)
 
+    async def give_up(self):
+        """Close a line that we failed."""
+        await self.fail(close_codes.INTERNAL, "internal", "Something went wrong here. Come back with the cursor.")
+
     async def send_frame(self, **frame):
-        await self.send_text(json.dumps({name: value for name, value in frame.items() if value is not None}))
+        told = {name: value for name, value in frame.items() if value is not None}
+        await self.send_text(json.dumps(told))
 
     async def send_text(self, text):
         """Send a frame, unless too much is unanswered: kept for a reader that stalls, it would fill the server."""
@@ -155,7 +160,7 @@ class LineConsumer(AsyncWebsocketConsumer):
         if text is not None and len(text.encode()) > self.limits["MAX_FRAME"]:
             self.is_closing = True
             self.drop_all()
-            await self.close(1009)
+            await self.close(close_codes.TOO_LARGE)
             return False
         now = time.time()
         if now >= self.minute + 60:

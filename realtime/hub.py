@@ -52,7 +52,7 @@ class Feed:
             for frame in frames:
                 self.seq = frame.seq
                 for subscription in tuple(self.live):
-                    await subscription.deliver(frame)
+                    await subscription.deliver_or_fail(frame)
 
     async def resync(self):
         """Send everybody back to the lists: what they would need next is not in the log."""
@@ -79,7 +79,7 @@ class Subscription:
                 await self.read_on()
         except Exception:
             logger.exception("Could not catch up on %s", self.project_id)
-            await self.line.fail(1011, "internal", "The log could not be read. Come back with the cursor.")
+            await self.line.give_up()
             return
         if self in self.feed.catching_up:
             self.feed.catching_up.remove(self)
@@ -104,6 +104,14 @@ class Subscription:
             await self.end("deleted")
         elif frame.type == "membership.deleted" and frame.user_id == self.line.person.id and frame.seq > self.granted:
             await self.end("access_revoked")
+
+    async def deliver_or_fail(self, frame):
+        """Deliver; if this line cannot take it, close it alone: the others are to get theirs."""
+        try:
+            await self.deliver(frame)
+        except Exception:
+            logger.exception("Could not deliver %s of %s", frame.seq, self.project_id)
+            await self.line.give_up()
 
     @property
     def is_over(self):

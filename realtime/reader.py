@@ -56,7 +56,9 @@ def encode(event):
     """The frame of an event. A frame has a `type` of its own, so the event's goes by the name of `event`."""
     shown = EventSerializer(event).data
     kind = shown.pop("type")
-    text = json.dumps({"type": "event", "event": kind, **shown}, cls=JSONEncoder, separators=(",", ":"))
+    text = json.dumps(
+        {"type": "event", "event": kind, **shown}, cls=JSONEncoder, ensure_ascii=False, separators=(",", ":")
+    )
     return Frame(event.seq, kind, event.user_id and str(event.user_id), text)
 
 

@@ -13,14 +13,22 @@ class EventSerializer(serializers.ModelSerializer):
     class Meta:
         model = Event
         fields = ["project", "seq", "cursor", "type", "id", "at", "actor", "request_id", "changes", "object"]
+        extra_kwargs = {
+            "seq": {"help_text": "Counts up in the project, without a gap, in the order of commit."},
+            "cursor": {"help_text": "Where to go on after this event. Opaque."},
+            "type": {"help_text": "What happened to what: `task.updated`, `comment.created`, `membership.deleted`…"},
+            "request_id": {"help_text": "The X-Request-ID of the request that did it, null outside of one."},
+            "changes": {"help_text": "By field: its value before and after."},
+            "object": {"help_text": "The object as GET gives it at that moment, null when deleted."},
+        }
 
 
 class PageOfEventsSerializer(serializers.Serializer):
     """Part of a project's log. `cursor` is where to go on, also when nothing came."""
 
     results = EventSerializer(many=True)
-    cursor = serializers.CharField()
-    has_more = serializers.BooleanField()
+    cursor = serializers.CharField(help_text="Where to go on, also when nothing came.")
+    has_more = serializers.BooleanField(help_text="Whether there is more after these by now.")
 
 
 class EventQuerySerializer(serializers.Serializer):

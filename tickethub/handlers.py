@@ -3,6 +3,7 @@
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -69,6 +70,12 @@ def collect(details, path, errors):
 
 def json_error(status_code, detail, code):
     return JsonResponse({"detail": detail, "code": code}, status=status_code)
+
+
+@csrf_exempt
+def unknown_api_address(request):
+    """404 as the API tells it, also under DEBUG, and rather than a redirect for a missing slash."""
+    return json_error(404, "Not found.", "not_found")
 
 
 def is_api(request):

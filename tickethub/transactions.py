@@ -11,7 +11,7 @@ ATTEMPTS = 4
 def in_transaction(handler):
     """Make a view's handler one transaction.
 
-    PostgreSQL ends one of several transactions that wait for each other; nothing of it stands then, so it is done again.
+    PostgreSQL ends one of several transactions that wait for each other. Nothing of it stands then: it is done again.
     Raises OperationalError when that happened ATTEMPTS times in a row.
     """
 

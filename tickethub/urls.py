@@ -2,12 +2,11 @@
 
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth import views as auth_views
-from django.urls import include, path
+from django.urls import include, path, re_path
 from django.views import defaults
 
 from tickethub import views
-from tickethub.handlers import handlers
+from tickethub.handlers import handlers, unknown_api_address
 from tickethub.schema import schema_view
 
 admin.site.site_header = admin.site.site_title = "TicketHub"
@@ -24,13 +23,10 @@ api = [
 urlpatterns = [
     path("", views.HomePage.as_view(), name="home"),
     path("api/v1/", include(api)),
+    re_path(r"^api/", unknown_api_address),
     path("invitations/accept/", views.InvitationPage.as_view(), name="invitation"),
-    path(
-        "password/reset/<uidb64>/<token>/",
-        auth_views.PasswordResetConfirmView.as_view(success_url="/password/reset/done/"),
-        name="password_reset_confirm",
-    ),
-    path("password/reset/done/", auth_views.PasswordResetCompleteView.as_view(), name="password_reset_complete"),
+    path("password/reset/<uidb64>/<token>/", views.PasswordResetPage.as_view(), name="password_reset_confirm"),
+    path("password/reset/done/", views.PasswordResetDonePage.as_view(), name="password_reset_complete"),
     path("swagger/", schema_view.with_ui("swagger", cache_timeout=0), name="swagger"),
     path("swagger.<format>", schema_view.without_ui(cache_timeout=0), name="schema"),
     path("redoc/", schema_view.with_ui("redoc", cache_timeout=0), name="redoc"),

@@ -237,3 +237,33 @@ async def test_a_log_that_cannot_be_read_while_catching_up_closes_the_line(hub, 
     async with open_line(ada, project="AB", after=cursor) as line:
         assert (await line.hear())["code"] == "internal"
         assert await line.closed_with() == 1011
+
+
+async def test_a_line_that_cannot_take_an_event_takes_none_from_the_others(hub, project, ada, bob, monkeypatch):
+    async with open_line(ada, project="AB") as first, open_line(bob, project="AB") as second:
+        [broken] = [line for line in hub.lines if line.person.id == str(ada.pk)]
+        whole = broken.send_text
+
+        async def fails_on_events(text):
+            if '"event"' in text:
+                raise ValueError("too large for the line")
+            await whole(text)
+
+        monkeypatch.setattr(broken, "send_text", fails_on_events)
+        await in_db(LabelFactory)(project=project)
+        await in_db(LabelFactory)(project=project)
+        assert [frame["seq"] for frame in await second.hear_all(2)] == [10, 11]
+        assert (await first.hear())["code"] == "internal"
+        assert await first.closed_with() == 1011
+
+
+async def test_the_longest_text_fits_into_a_frame(hub, project, ada, as_user):
+    worst = "\x01" * 50_000
+    client = await in_db(as_user)(ada)
+    task = (await in_db(client.post)("/api/v1/tasks/", {"project": str(project.pk), "title": "Long"})).json()
+    cursor = (await in_db(Event.objects.newest)(project.pk)).cursor
+    for text in (worst, worst[:-1] + "\x02"):
+        answer = await in_db(client.patch)(f"/api/v1/tasks/{task['id']}/", {"description": text})
+        assert answer.status_code == 200
+    frames = await reader.events_after(project.pk, int(cursor.split(".")[0]))
+    assert 800_000 < len(frames[-1].text.encode()) < 1024 * 1024

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('number', models.PositiveIntegerField(editable=False)),
                 ('title', models.CharField(max_length=255)),
-                ('description', models.TextField(blank=True, default='', help_text='Markdown.', max_length=100000)),
+                ('description', models.TextField(blank=True, default='', help_text='Markdown.', max_length=50000)),
                 ('priority', models.PositiveSmallIntegerField(choices=[(0, 'None'), (1, 'Low'), (2, 'Medium'), (3, 'High'), (4, 'Urgent')], default=0)),
                 ('due_date', models.DateField(blank=True, null=True)),
                 ('position', models.CharField(editable=False, max_length=255)),

@@ -1,0 +1,125 @@
+"""A server as it is run, spoken to over the wire."""
+
+import asyncio
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import httpx
+import pytest
+import websockets
+
+from tickethub.env import BASE_DIR
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """The address of a Daphne with a database of its own."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    folder = tmp_path_factory.mktemp("served")
+    environment = os.environ | {
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+        "REDIS_URL": "",
+        "DJANGO_SETTINGS_MODULE": "tickethub.settings",
+    }
+    run = {"env": environment, "cwd": BASE_DIR}
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True, **run)
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "daphne", "-p", str(port), "tickethub.asgi:application"],
+            stderr=log,
+            stdout=log,
+            **run,
+        )
+    address = f"127.0.0.1:{port}"
+    try:
+        wait_for(f"http://{address}/readyz", process)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def wait_for(url, process):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server ended"
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("the server did not answer in time")
+
+
+@pytest.fixture(scope="module")
+def token(server):
+    person = {"email": "ada@example.org", "username": "ada", "password": "correct horse battery staple"}
+    assert httpx.post(f"http://{server}/api/v1/auth/register/", json=person).status_code == 201
+    return httpx.post(f"http://{server}/api/v1/auth/token/", json=person).json()["access"]
+
+
+def line_to(server, **options):
+    return websockets.connect(f"ws://{server}/ws/v1/", proxy=None, **options)
+
+
+async def ask(line, **frame):
+    await line.send(json.dumps(frame))
+    return json.loads(await asyncio.wait_for(line.recv(), 5))
+
+
+async def test_a_change_by_rest_is_heard_on_the_socket(server, token):
+    headers = {"Authorization": f"Bearer {token}", "X-Request-ID": "by-hand-1"}
+    async with (
+        httpx.AsyncClient(base_url=f"http://{server}/api/v1/", headers=headers) as client,
+        line_to(server) as line,
+    ):
+        project = (await client.post("projects/", json={"key": "WIRE", "name": "By wire"})).json()
+        assert (await ask(line, type="authenticate", token=token))["type"] == "authenticated"
+        assert (await ask(line, type="subscribe", project="WIRE"))["type"] == "subscribed"
+        made = await client.post("tasks/", json={"project": project["id"], "title": "Grüße 🎟"})
+        event = json.loads(await asyncio.wait_for(line.recv(), 5))
+    assert (event["event"], event["object"], event["request_id"]) == ("task.created", made.json(), "by-hand-1")
+    assert made.headers["X-Request-ID"] == "by-hand-1"
+
+
+async def test_a_frame_over_the_limit_is_closed_with_1009(server):
+    async with line_to(server) as line:
+        await line.send("x" * (64 * 1024 + 1))
+        with pytest.raises(websockets.ConnectionClosedError):
+            await asyncio.wait_for(line.recv(), 5)
+    assert line.close_code == 1009
+
+
+async def test_a_bad_token_is_closed_with_4401_after_an_error_frame(server):
+    async with line_to(server) as line:
+        assert (await ask(line, type="authenticate", token="nonsense"))["code"] == "token_not_valid"
+        with pytest.raises(websockets.ConnectionClosedError):
+            await asyncio.wait_for(line.recv(), 5)
+    assert line.close_code == 4401
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null"])
+async def test_a_foreign_page_gets_403(server, origin):
+    with pytest.raises(websockets.InvalidStatus) as refusal:
+        async with line_to(server, origin=origin):
+            pass
+    assert refusal.value.response.status_code == 403
+
+
+async def test_the_own_page_is_let_in(server):
+    async with line_to(server, origin=f"http://{server}") as line:
+        assert (await ask(line, type="nonsense"))["code"] == "unknown_type"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/nope/", "/api/nope", "/api/v1/projects", "/api/v1/tasks/not%00an-id/"])
+def test_unknown_api_addresses_get_json_also_under_debug(server, token, path):
+    for method in ("GET", "POST", "PUT", "DELETE"):
+        answer = httpx.request(method, f"http://{server}{path}", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code in {404, 405}
+        assert set(answer.json()) == {"detail", "code"}
