@@ -2,17 +2,19 @@
 
 from functools import wraps
 
-from django.db import OperationalError, transaction
-from psycopg.errors import DeadlockDetected, SerializationFailure
+from django.db import IntegrityError, OperationalError, transaction
+from psycopg.errors import DeadlockDetected, ForeignKeyViolation, SerializationFailure
 
 ATTEMPTS = 4
+# What PostgreSQL ends a transaction with when another one came between: the two waited for each other, or one removed
+# what the other refers to, which is noticed at the commit alone. Seen anew, the answer is a definite one.
+CAME_BETWEEN = (DeadlockDetected, SerializationFailure, ForeignKeyViolation)
 
 
 def in_transaction(handler):
-    """Make a view's handler one transaction.
+    """Make a view's handler one transaction, done again when another one came between: nothing of it stands then.
 
-    PostgreSQL ends one of several transactions that wait for each other. Nothing of it stands then: it is done again.
-    Raises OperationalError when that happened ATTEMPTS times in a row.
+    Raises OperationalError or IntegrityError when that happened ATTEMPTS times in a row.
     """
 
     @wraps(handler)
@@ -21,8 +23,8 @@ def in_transaction(handler):
             try:
                 with transaction.atomic():
                     return handler(*args, **kwargs)
-            except OperationalError as error:
-                if attempt == ATTEMPTS or not isinstance(error.__cause__, DeadlockDetected | SerializationFailure):
+            except (OperationalError, IntegrityError) as error:
+                if attempt == ATTEMPTS or not isinstance(error.__cause__, CAME_BETWEEN):
                     raise
         return None
 
