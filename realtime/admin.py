@@ -80,7 +80,7 @@ class StreamAdmin(LogAdmin):
 
 @admin.register(Event)
 class EventAdmin(LogAdmin):
-    list_display = ["at", "project", "seq", "type", "object_id", "actor", "request_id"]
+    list_display = ["at", "project", "seq", "type", "object_id", "actor"]
     list_filter = [TypeFilter, "at", ProjectStandsFilter]
     search_fields = [
         "type",

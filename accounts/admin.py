@@ -1,0 +1,164 @@
+"""The admin of people, and what the admin of all apps shares."""
+
+from collections import Counter
+from functools import wraps
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.options import ActionLocation
+from django.contrib.admin.utils import NestedObjects, model_ngettext
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db import IntegrityError, models, router
+from django.http import HttpResponseRedirect
+from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+from accounts.models import User
+from tickethub.errors import Conflict
+from tickethub.transactions import in_transaction
+
+# A list of every login, which shows the tokens themselves to whoever looks.
+admin.site.unregister([OutstandingToken, BlacklistedToken])
+
+EVERYWHERE = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
+
+
+def all_or_nothing(view):
+    """Let a view of the admin do all it is asked to or nothing, and answer what the domain refuses with a message."""
+
+    @wraps(view)
+    def answer(self, request, *args, **kwargs):
+        if request.method != "POST":
+            return view(self, request, *args, **kwargs)
+        try:
+            return in_transaction(view)(self, request, *args, **kwargs)
+        except Conflict as refusal:
+            words = str(refusal.detail)
+        except IntegrityError:  # two requests at once, of which the forms let both pass
+            words = "Somebody else has just made the same, or removed what this names."
+        self.message_user(request, words, messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+    return answer
+
+
+class MarkdownField(forms.CharField):
+    """Markdown, kept as it is, though browsers send the end of every line as CRLF."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**{**kwargs, "strip": False})
+
+    def to_python(self, value):
+        return super().to_python(value).replace("\r\n", "\n")
+
+    def has_changed(self, initial, data):
+        return super().has_changed(self.to_python(initial), data)
+
+
+class AdminBasics:
+    """For admins and inlines alike: what rows relate to is fetched for all rows of a page at once."""
+
+    formfield_overrides = {models.TextField: {"form_class": MarkdownField}}
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).fetch_mode(models.FETCH_PEERS)
+
+    def get_field_queryset(self, db, db_field, request):
+        queryset = super().get_field_queryset(db, db_field, request)
+        return None if queryset is None else queryset.fetch_mode(models.FETCH_PEERS)
+
+
+class DomainAdmin(AdminBasics, admin.ModelAdmin):
+    """An admin that writes as the rest of TicketHub does: row by row, what changed and nothing else."""
+
+    fixed = ()  # fields that are written once, when the row is made
+
+    changeform_view = all_or_nothing(admin.ModelAdmin.changeform_view)
+    changelist_view = all_or_nothing(admin.ModelAdmin.changelist_view)
+    delete_view = all_or_nothing(admin.ModelAdmin.delete_view)
+
+    def get_readonly_fields(self, request, obj=None):
+        return [*super().get_readonly_fields(request, obj), *(self.fixed if obj else ())]
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.save()
+        elif form.has_changed():
+            obj.save(update_fields={field.name for field in obj._meta.fields} & set(form.changed_data))
+
+    def delete_queryset(self, request, queryset):
+        for obj in queryset.order_by("pk"):
+            self.delete_model(request, obj)
+
+    def get_deleted_objects(self, objs, request):
+        """Name what is deleted, and count what goes with it: to name all of that takes queries for each row."""
+        collector = NestedObjects(router.db_for_write(self.model), origin=objs)
+        collector.collect(objs)
+        counts = {model._meta.verbose_name_plural: len(rows) for model, rows in collector.model_objs.items()}
+        lacking = {
+            model._meta.verbose_name
+            for model in collector.model_objs
+            if self.admin_site.is_registered(model)
+            and not self.admin_site.get_model_admin(model).has_delete_permission(request)
+        }
+        protected = Counter(type(row) for row in collector.protected)
+        in_the_way = [f"{count} {model_ngettext(model, count)}" for model, count in protected.items()]
+        return [str(obj) for obj in objs], counts, lacking, in_the_way
+
+
+def refuse_for_last_owner(membership):
+    """Raise Conflict, naming the membership, if nobody else owns its project."""
+    try:
+        membership.refuse_for_last_owner()
+    except Conflict as refusal:
+        raise Conflict(f"{membership}: {refusal.detail}", refusal.detail.code) from refusal
+
+
+@admin.register(User)
+class UserAdmin(DomainAdmin, DjangoUserAdmin):
+    """People are not deleted, since what they wrote stays; they are deactivated."""
+
+    list_display = ["email", "username", "first_name", "last_name", "is_active", "is_staff", "date_joined"]
+    list_filter = ["is_active", "is_staff", "is_superuser", "date_joined", "last_login"]
+    search_fields = ["email", "username", "first_name", "last_name", "id__exact"]
+    date_hierarchy = "date_joined"
+    ordering = ["email"]
+    readonly_fields = ["active", "last_login", "date_joined"]
+    fieldsets = [
+        (None, {"fields": ["email", "username", "password"]}),
+        ("Name", {"fields": ["first_name", "last_name"]}),
+        ("Permissions", {"fields": ["active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
+        ("Dates", {"fields": ["last_login", "date_joined"]}),
+    ]
+    add_fieldsets = [
+        (None, {"classes": ["wide"], "fields": ["email", "username", "first_name", "last_name"]}),
+        ("Password", {"classes": ["wide"], "fields": ["usable_password", "password1", "password2"]}),
+    ]
+    actions = ["deactivate", "reactivate"]
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    @admin.display(boolean=True)
+    def active(self, user):
+        return user.is_active
+
+    @admin.action(permissions=["change"], description="Deactivate", location=EVERYWHERE)
+    def deactivate(self, request, queryset):
+        users = queryset.filter(is_active=True).order_by("pk").select_for_update(no_key=True)
+        for user in users:
+            if user == request.user:
+                raise Conflict("You cannot deactivate yourself.", "self")
+            for membership in user.memberships.owning():
+                refuse_for_last_owner(membership)
+            user.deactivate()
+            self.log_change(request, user, "Deactivated.")
+        self.message_user(request, f"Deactivated: {len(users)}.", messages.SUCCESS)
+
+    @admin.action(permissions=["change"], description="Reactivate", location=EVERYWHERE)
+    def reactivate(self, request, queryset):
+        users = queryset.filter(is_active=False).order_by("pk").select_for_update(no_key=True)
+        for user in users:
+            user.is_active = True
+            user.save(update_fields=["is_active"])
+            self.log_change(request, user, "Reactivated.")
+        self.message_user(request, f"Reactivated: {len(users)}.", messages.SUCCESS)

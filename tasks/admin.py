@@ -1,0 +1,165 @@
+"""The admin of tasks and their relations. Boards, which only count, are not shown."""
+
+from django import forms
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+
+from accounts.admin import AdminBasics
+from projects.admin import InProjectAdmin
+from tasks.models import Board, Task, TaskRelation
+
+
+class TaskForm(forms.ModelForm):
+    """A task, all of whose relations are of its project, as it stood when the page was opened."""
+
+    opened_version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if "status" not in self.fields:  # a page to look at
+            return
+        if self.instance._state.adding:
+            self.fields["status"].required = False
+            self.fields["status"].help_text = "The project's default when left out."
+        else:
+            self.initial["opened_version"] = self.instance.version
+            statuses = self.instance.project.statuses.order_by("position")
+            self.fields["status"].widget = forms.Select(choices=[(status.pk, status.name) for status in statuses])
+
+    def clean(self):
+        cleaned = super().clean()
+        if self.instance._state.adding:
+            project = cleaned.get("project")
+        else:
+            project = self.instance.project
+            self.refuse_if_changed_meanwhile(cleaned.get("opened_version"))
+        if project is not None:
+            for name, words in self.strangers(project, cleaned).items():
+                self.add_error(name, words)
+        return cleaned
+
+    def refuse_if_changed_meanwhile(self, opened_version):
+        task = Task.objects.filter(pk=self.instance.pk).locked()
+        if task.values_list("version", flat=True).first() != opened_version:
+            self.add_error(None, "This task was changed since you opened this page. Open it anew.")
+
+    def strangers(self, project, cleaned):
+        """What is wrong with the relations that were chosen, by field."""
+        status, parent = cleaned.get("status"), cleaned.get("parent")
+        wrong = {}
+        if status and status.project_id != project.pk:
+            wrong["status"] = f"This status is not one of {project}."
+        if labels := [label.name for label in cleaned.get("labels", ()) if label.project_id != project.pk]:
+            wrong["labels"] = f"Not labels of {project}: {', '.join(labels)}."
+        members = set(project.memberships.values_list("user", flat=True))
+        if people := [str(user) for user in cleaned.get("assignees", ()) if user.pk not in members]:
+            wrong["assignees"] = f"Not members of {project}: {', '.join(people)}."
+        if parent and parent.project_id != project.pk:
+            wrong["parent"] = f"This task is not one of {project}."
+        elif parent and not self.instance._state.adding:
+            Board.locked(project.pk)  # of two moves that together make a circle one must see the other
+            if parent.descends_from(self.instance):
+                wrong["parent"] = "A task cannot be below itself."
+        return wrong
+
+
+class TaskRelationForm(forms.ModelForm):
+    def clean(self):
+        cleaned = super().clean()
+        source, target = cleaned.get("source"), cleaned.get("target")
+        if source and target and source.project_id != target.project_id:
+            raise ValidationError("Both tasks have to be in one project.")
+        return cleaned
+
+
+class RelationInline(AdminBasics, admin.TabularInline):
+    """Relations are made and deleted, not changed."""
+
+    model = TaskRelation
+    form = TaskRelationForm
+    extra = 0
+    ordering = ["created_at"]
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
+class RelationFromInline(RelationInline):
+    fk_name = "source"
+    fields = ["type", "target"]
+    autocomplete_fields = ["target"]
+    verbose_name_plural = "relations of this task to others"
+
+
+class RelationToInline(RelationInline):
+    fk_name = "target"
+    fields = ["source", "type"]
+    autocomplete_fields = ["source"]
+    verbose_name_plural = "relations of others to this task"
+
+
+@admin.register(Task)
+class TaskAdmin(InProjectAdmin):
+    list_display = ["key", "title", "status__name", "priority", "assigned", "due_date", "updated_at"]
+    list_filter = ["status__category", "priority", "due_date", "created_at", "updated_at", "project"]
+    list_select_related = ["project", "status"]
+    search_fields = ["title", "description", "project__key"]
+    date_hierarchy = "created_at"
+    ordering = ["-created_at"]
+    form = TaskForm
+    fieldsets = [
+        (None, {"fields": ["project", "title", "description", "opened_version"]}),
+        ("State", {"fields": ["status", ("priority", "due_date", "completed_at")]}),
+        ("Relations", {"fields": ["assignees", "labels", "parent"]}),
+        ("Record", {"fields": [("number", "position", "version"), ("created_by", "created_at", "updated_at")]}),
+    ]
+    readonly_fields = ["completed_at", "number", "position", "version", "created_by", "created_at", "updated_at"]
+    autocomplete_fields = ["project", "status", "assignees", "labels", "parent"]
+    fixed = ["project"]
+    inlines = [RelationFromInline, RelationToInline]
+
+    @admin.display(ordering="number")
+    def key(self, task):
+        return task.key
+
+    @admin.display(description="assignees")
+    def assigned(self, task):
+        return ", ".join(map(str, task.assignees.all()))
+
+    def get_fieldsets(self, request, obj=None):
+        return self.fieldsets if obj else self.fieldsets[:-1]  # there is no record yet
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).prefetch_related("assignees")
+
+    def get_search_results(self, request, queryset, search_term):
+        """Find words, and a task by its id or key as well."""
+        found, may_have_duplicates = super().get_search_results(request, queryset, search_term)
+        return found | queryset.named(search_term.strip().upper()), may_have_duplicates
+
+    def save_model(self, request, obj, form, change):
+        """Left to save_related: a task, its assignees and its labels are saved as one change."""
+
+    def save_related(self, request, form, formsets, change):
+        task = form.instance
+        if not change:
+            task.created_by = request.user
+        with task.as_one_change():
+            super().save_model(request, task, form, change)
+            super().save_related(request, form, formsets, change)
+
+
+@admin.register(TaskRelation)
+class TaskRelationAdmin(InProjectAdmin):
+    list_display = ["source", "type", "target", "created_at"]
+    list_filter = ["type", "created_at", "source__project"]
+    list_select_related = ["source__project", "target__project"]
+    search_fields = ["source__title", "target__title", "source__project__key", "id__exact"]
+    date_hierarchy = "created_at"
+    ordering = ["-created_at"]
+    form = TaskRelationForm
+    fields = ["source", "type", "target"]
+    autocomplete_fields = ["source", "target"]
+
+    def has_change_permission(self, request, obj=None):
+        return False

@@ -1,0 +1,168 @@
+"""The admin of every model, walked."""
+
+import re
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.contrib.contenttypes.models import ContentType
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from accounts.models import User
+from accounts.tests.factories import UserFactory
+from accounts.tests.test_admin import Desk
+from comments.models import Comment
+from comments.tests.factories import CommentFactory
+from projects.models import Invitation, Label, Membership, Project, Status
+from projects.tests.factories import LabelFactory, MembershipFactory, StatusFactory
+from realtime.models import Event, Stream
+from tasks.models import Board, Task, TaskRelation
+from tasks.tests.factories import TaskFactory, TaskRelationFactory
+
+OURS = [User, Project, Membership, Status, Label, Invitation, Task, TaskRelation, Comment, Event, Stream]
+MADE_ELSEWHERE = {Invitation, Event, Stream}
+
+# What does not read the whole of a table that grows.
+BOUNDED = re.compile(r"WHERE|LIMIT|COUNT|FROM .auth_")
+
+each_model = pytest.mark.parametrize("model", OURS, ids=lambda model: model.__name__)
+
+
+@pytest.fixture
+def desk(db):
+    return Desk()
+
+
+class Corner:
+    """One task, project and person, on whose pages ever more hangs; and ever more rows beside them."""
+
+    def __init__(self):
+        self.task = TaskFactory()
+        self.project = self.task.project
+        self.user = MembershipFactory(project=self.project).user
+
+    def grow(self):
+        CommentFactory(task=self.task, author=self.user)
+        TaskRelationFactory(source=self.task)
+        TaskRelationFactory(target=self.task, source=TaskFactory(project=self.project))
+        self.task.labels.add(LabelFactory(project=self.project))
+        self.task.assignees.add(MembershipFactory(project=self.project).user)
+        StatusFactory(project=self.project)
+        self.invite(self.project)
+        elsewhere = MembershipFactory(user=self.user).project
+        self.invite(elsewhere)
+        task = TaskFactory(project=elsewhere, parent=TaskFactory(project=elsewhere))
+        task.assignees.add(self.user)
+        task.labels.add(LabelFactory(project=elsewhere))
+        CommentFactory(task=task, author=UserFactory())
+        TaskRelationFactory(source=task)
+
+    @staticmethod
+    def invite(project):
+        invitation = Invitation(project=project, email="guest@example.org")
+        invitation.make_token()
+        invitation.save()
+
+    def row(self, model):
+        """The row of a model that most hangs on."""
+        known = {User: self.user, Project: self.project, Task: self.task}
+        return known.get(model) or model.objects.order_by("pk").first()
+
+
+@pytest.fixture
+def corner(desk):
+    corner = Corner()
+    corner.grow()
+    return corner
+
+
+def test_every_model_of_ours_is_in_the_admin_but_for_the_counters():
+    apps_of_ours = {"accounts", "projects", "tasks", "comments", "realtime"}
+    models = {model for model in apps.get_models() if model._meta.app_label in apps_of_ours}
+    assert models == {*OURS, Board}
+    assert set(admin.site._registry) == {*OURS, Group}
+
+
+@each_model
+def test_every_model_is_searched_filtered_and_chosen_by_searching(model):
+    model_admin = admin.site.get_model_admin(model)
+    assert model_admin.search_fields
+    assert model_admin.list_filter
+    assert model_admin.ordering
+    relations = {field.name for field in [*model._meta.fields, *model._meta.many_to_many] if field.is_relation}
+    read_only = set(model_admin.readonly_fields) | {"groups", "user_permissions"}
+    if model not in MADE_ELSEWHERE:
+        assert relations - read_only == set(model_admin.autocomplete_fields)
+
+
+@each_model
+def test_every_page_is_shown(desk, corner, model):
+    row = corner.row(model)
+    assert desk.open(model, "changelist").status_code == 200
+    assert desk.open(row).status_code == 200
+    assert desk.open(row, "history").status_code == 200
+    assert desk.open(model, "add").status_code == (403 if model in MADE_ELSEWHERE else 200)
+
+
+@each_model
+def test_every_list_is_searched(desk, corner, model):
+    row = corner.row(model)
+    assert desk.open(model, "changelist", q="nothing has this").context["cl"].result_count == 0
+    found = desk.open(model, "changelist", q=str(row.pk)).context["cl"].result_list
+    assert row in found
+    assert desk.open(model, "changelist", q="0").status_code == 200
+    assert desk.open(model, "changelist", q='"\x00').status_code == 200
+
+
+@each_model
+def test_every_filter_filters(desk, corner, model):
+    page = desk.open(model, "changelist").context["cl"]
+    for filter_spec in page.filter_specs:
+        for choice in filter_spec.choices(page):
+            response = desk.client.get(desk.url(model, "changelist") + choice["query_string"])
+            assert response.status_code == 200, choice
+
+
+def pages(desk, corner):
+    """Every list, page, and choice of a relation, to be fetched: `{name: address}`."""
+    yield "index", reverse("admin:index")
+    for model in OURS:
+        name = model.__name__
+        yield f"list of {name}", desk.url(model, "changelist")
+        yield f"found of {name}", desk.url(model, "changelist") + "?q=e"
+        yield f"page of {name}", desk.url(corner.row(model))
+        if model not in MADE_ELSEWHERE:
+            yield f"new {name}", desk.url(model, "add")
+        for field in admin.site.get_model_admin(model).autocomplete_fields:
+            query = f"?app_label={model._meta.app_label}&model_name={name.lower()}&field_name={field}"
+            yield f"choice of {name}.{field}", reverse("admin:autocomplete") + query
+
+
+def count_queries(desk, corner):
+    counts = {}
+    for name, address in pages(desk, corner):
+        with CaptureQueriesContext(connection) as queries:
+            assert desk.client.get(address).status_code == 200
+        counts[name] = len(queries)
+        whole_tables = [query["sql"] for query in queries if not BOUNDED.search(query["sql"])]
+        assert name.startswith(("list", "found")) or not whole_tables, name  # a list's filters offer all projects
+    return counts
+
+
+def test_every_page_takes_as_many_queries_for_thirty_rows_as_for_one(desk, corner):
+    ContentType.objects.get_for_models(*OURS)  # which Django keeps once it has them
+    few = count_queries(desk, corner)
+    for _ in range(29):
+        corner.grow()
+    assert count_queries(desk, corner) == few
+    assert {name: count for name, count in few.items() if name.startswith(("list", "found")) and count > 12} == {}
+
+
+def test_staff_without_permissions_sees_nothing(client, corner):
+    client.force_login(UserFactory(is_staff=True))
+    for model in OURS:
+        assert client.get(Desk.url(model, "changelist")).status_code == 403
+        assert client.get(Desk.url(corner.row(model))).status_code == 403
