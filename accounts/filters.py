@@ -2,10 +2,11 @@ from django.db.models import Q
 from django_filters import rest_framework as filters
 
 from accounts.models import User
+from tickethub.filters import SearchFilter
 
 
 class UserFilter(filters.FilterSet):
-    search = filters.CharFilter(method="find", help_text="Words in the handle, the names or the address.")
+    search = SearchFilter(method="find", help_text="Words in the handle, the names or the address.")
 
     class Meta:
         model = User

@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
+from django.db import transaction
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
@@ -31,9 +32,6 @@ def send_password_reset(email):
     token = default_token_generator.make_token(user)
     url = settings.PUBLIC_URL + reverse("password_reset_confirm", args=[uid, token])
     minutes = settings.PASSWORD_RESET_TIMEOUT // 60
-    send_mail(
-        "A new password for TicketHub",
-        RESET_MAIL.format(user=user, minutes=minutes, url=url, uid=uid, token=token),
-        None,
-        [user.email],
-    )
+    body = RESET_MAIL.format(user=user, minutes=minutes, url=url, uid=uid, token=token)
+    # Robust, since a mail server that is away must not tell a known address from an unknown one.
+    transaction.on_commit(lambda: send_mail("A new password for TicketHub", body, None, [user.email]), robust=True)

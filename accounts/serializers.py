@@ -7,13 +7,14 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import transaction
 from django.utils.http import urlsafe_base64_decode
 from rest_framework import serializers
-from rest_framework.validators import UniqueValidator
 from rest_framework_simplejwt.exceptions import InvalidToken
+from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from accounts.models import User
+from tickethub.serializers import ChangedFieldsSerializer
 
 
 class PasswordField(serializers.CharField):
@@ -23,19 +24,18 @@ class PasswordField(serializers.CharField):
         )
 
 
-class UserSerializer(serializers.ModelSerializer):
+class UserSerializer(ChangedFieldsSerializer):
     class Meta:
         model = User
         fields = ["id", "username", "email", "first_name", "last_name", "date_joined"]
         read_only_fields = ["date_joined"]
-        extra_kwargs = {
-            "username": {
-                "validators": [
-                    *User._meta.get_field("username").validators,
-                    UniqueValidator(User.objects.all(), message="This handle is taken.", lookup="iexact"),
-                ]
-            }
-        }
+
+    def validate_username(self, value):
+        """Refuse a handle that is taken. No field validator, which would look for words too long for SQLite as well."""
+        others = User.objects.exclude(pk=self.instance.pk) if self.instance else User.objects
+        if others.filter(username__iexact=value).exists():
+            raise serializers.ValidationError("This handle is taken.", code="unique")
+        return value
 
 
 class RegistrationSerializer(UserSerializer):
@@ -115,6 +115,14 @@ class PasswordResetConfirmSerializer(serializers.Serializer):
         user.set_password(validated_data["new_password"])
         user.save(update_fields=["password"])
         return user
+
+
+class LoginSerializer(TokenObtainPairSerializer):
+    """SimpleJWT's own would cut the spaces off the ends of a password, which registering keeps."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["password"].trim_whitespace = False
 
 
 class TokenRefreshSerializer(serializers.Serializer):

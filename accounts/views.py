@@ -1,6 +1,5 @@
 """Registering, tokens, passwords, and people."""
 
-from django.db import transaction
 from rest_framework import generics, mixins, status, viewsets
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
@@ -10,12 +9,15 @@ from accounts.filters import UserFilter
 from accounts.mail import send_password_reset
 from accounts.models import User
 from accounts.serializers import (
+    LoginSerializer,
     PasswordChangeSerializer,
     PasswordResetConfirmSerializer,
     PasswordResetSerializer,
     RegistrationSerializer,
     UserSerializer,
 )
+from tickethub.filters import refuse_unknown
+from tickethub.transactions import in_transaction
 
 
 class RegisterView(generics.CreateAPIView):
@@ -30,6 +32,7 @@ class RegisterView(generics.CreateAPIView):
 class LoginView(TokenObtainPairView):
     """Log in: an access token for the `Authorization: Bearer` header, and a refresh token to get the next with."""
 
+    serializer_class = LoginSerializer
     throttle_scope = "login"
 
 
@@ -48,7 +51,7 @@ class PasswordView(generics.GenericAPIView):
 
     throttle_scope = "password"
 
-    @transaction.atomic
+    @in_transaction
     def post(self, request):
         serializer = self.get_serializer(self.get_target(), data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -94,19 +97,25 @@ class PasswordResetView(generics.GenericAPIView):
 
 
 class MeView(generics.RetrieveUpdateDestroyAPIView):
-    """The caller's own account."""
+    """The caller's own account.
+
+    get: Get the caller's own account.
+
+    patch: Change the caller's own account. For the password there is `auth/password/change/`.
+    """
 
     serializer_class = UserSerializer
     http_method_names = ["get", "patch", "delete", "head", "options"]
     filter_backends = []
 
     def get_object(self):
+        refuse_unknown(self.request.query_params, ())
         return self.request.user
 
-    @transaction.atomic
+    @in_transaction
     def delete(self, request):
         """Deactivate the caller's account. 409 while they are the last owner of a project."""
-        user = User.objects.select_for_update(no_key=True).get(pk=request.user.pk)
+        user = User.objects.select_for_update(no_key=True).get(pk=self.get_object().pk)
         for membership in user.memberships.owning():
             membership.refuse_for_last_owner()
         user.deactivate()
@@ -114,7 +123,7 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
 
 
 class UserViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
-    """The people who share a project with the caller."""
+    """The people who share a project with the caller, and the caller."""
 
     serializer_class = UserSerializer
     filterset_class = UserFilter

@@ -1,0 +1,77 @@
+"""What many tests ask: that a refusal has the shape all refusals have, and that nothing came of it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
+
+from django.apps import apps
+from django.core import mail
+from django.db import connection
+from django.test import TestCase
+from django.test.utils import CaptureQueriesContext
+
+MOST_QUERIES = 6  # what a list may cost, the check of the token with it
+
+
+def refused(response, status, code=None, errors=None):
+    """Assert a refusal's status and shape; `errors` names the fields it complains of, each with its code."""
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/json"
+    assert response["X-Request-ID"]
+    body = response.json()
+    assert isinstance(body["detail"], str)
+    assert body["detail"]
+    assert isinstance(body["code"], str)
+    assert body["code"]
+    assert set(body) <= {"detail", "code", "errors", "messages", "current"}
+    assert ("errors" in body) == (body["code"] == "invalid" and status == 400)
+    for told in body.get("errors", {}).values():
+        assert told
+        assert all(set(each) == {"detail", "code"} and all(map(str, each.values())) for each in told)
+    if code is not None:
+        assert body["code"] == code
+    if errors is not None:
+        assert {name: told[0]["code"] for name, told in body["errors"].items()} == errors
+    return body
+
+
+def everything():
+    """All rows of all tables, and all mails."""
+    rows = {
+        model._meta.label: list(model._base_manager.order_by("pk").values())
+        for model in apps.get_models(include_auto_created=True)
+    }
+    return rows, [(message.to, message.body) for message in mail.outbox]
+
+
+@contextmanager
+def nothing_changes():
+    """Assert that no row, no event and no mail comes of what is done within."""
+    before = everything()
+    with TestCase.captureOnCommitCallbacks(execute=True):
+        yield
+    assert everything() == before
+
+
+def count_queries(client, path, rows):
+    """How many queries a list takes, asserting that it shows so many rows."""
+    with CaptureQueriesContext(connection) as queries:
+        response = client.get(path, {"limit": 100})
+    assert response.status_code == 200, response.content
+    assert response.json()["count"] == len(response.json()["results"]) == rows
+    return len(queries)
+
+
+def all_at_once(requests):
+    """Make requests in threads that start together, each with a connection of its own; gives their statuses."""
+    start = Barrier(len(requests))
+
+    def run(request):
+        start.wait(10)
+        try:
+            return request().status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(len(requests)) as pool:
+        return sorted(pool.map(run, requests))
