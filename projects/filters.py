@@ -5,7 +5,7 @@ from django.db.models import Q
 from django_filters import rest_framework as filters
 
 from projects.models import Invitation, Label, Membership, Project, Role, Status
-from tickethub.filters import TrueOrFalseFilter
+from tickethub.filters import SearchFilter, TrueOrFalseFilter
 
 
 class NamedChoiceField(forms.ModelChoiceField):
@@ -31,8 +31,13 @@ def visible(model):
 
 class ProjectFilter(filters.FilterSet):
     role = filters.ChoiceFilter(choices=Role, help_text="The caller's role.")
-    archived = TrueOrFalseFilter(field_name="archived_at", lookup_expr="isnull", exclude=True)
-    search = filters.CharFilter(method="find", help_text="Words in the key, the name or the description.")
+    archived = TrueOrFalseFilter(
+        field_name="archived_at",
+        lookup_expr="isnull",
+        exclude=True,
+        help_text="The archived ones, or the others; both when left out.",
+    )
+    search = SearchFilter(method="find", help_text="Words in the key, the name or the description.")
 
     class Meta:
         model = Project
@@ -51,7 +56,7 @@ class InProjectFilter(filters.FilterSet):
 
 
 class MembershipFilter(InProjectFilter):
-    role = filters.ChoiceFilter(choices=Role)
+    role = filters.ChoiceFilter(choices=Role, help_text="Those of this role.")
 
     class Meta:
         model = Membership

@@ -1,7 +1,7 @@
 """Projects, and what belongs to them."""
 
 from django.http import Http404
-from rest_framework import mixins, status, viewsets
+from rest_framework import mixins, status
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
@@ -27,11 +27,26 @@ from projects.serializers import (
 )
 from projects.viewsets import InProjectViewSet
 from tickethub.transactions import in_transaction
-from tickethub.viewsets import ModelViewSet, UpdateDestroyViewSet, WriteMixin
+from tickethub.viewsets import (
+    CreateModelMixin,
+    DestroyModelMixin,
+    GenericViewSet,
+    ModelViewSet,
+    UpdateModelMixin,
+)
 
 
 class ProjectViewSet(ModelViewSet):
-    """The caller's projects. One is named by its id or its key."""
+    """The caller's projects. One is named by its id or its key.
+
+    create: Make a project. The caller becomes its owner, and it gets the statuses `backlog`, `todo` (the default),
+    `in-progress`, `in-review`, `done` and `cancelled`.
+
+    partial_update: Change a project, as an admin. Owners alone archive it (`archived: true`), which makes it and all in
+    it read-only: every change gets 409 until they restore it (`archived: false`).
+
+    destroy: Delete a project and all that is in it, as an owner.
+    """
 
     serializer_class = ProjectSerializer
     permission_classes = [IsAuthenticated, MayEditProject]
@@ -41,8 +56,15 @@ class ProjectViewSet(ModelViewSet):
         return Project.objects.visible_to(self.request.user).order_by("-created_at", "-pk")
 
 
-class MembershipViewSet(UpdateDestroyViewSet):
-    """Who is in the caller's projects, and as what."""
+class MembershipViewSet(UpdateModelMixin, DestroyModelMixin, mixins.ListModelMixin, GenericViewSet):
+    """Who is in the caller's projects, and as what.
+
+    partial_update: Give another role. Admins give and take `viewer` and `member`, owners every role. 409 if the project
+    would be without an owner.
+
+    destroy: Remove a person from a project, or leave it, where the membership is the caller's own. Their tasks there are
+    unassigned. 409 for the last owner.
+    """
 
     serializer_class = MembershipSerializer
     permission_classes = [IsAuthenticated, MayManageRole]
@@ -66,14 +88,14 @@ class MembershipViewSet(UpdateDestroyViewSet):
         instance.delete()
 
 
-class InvitationViewSet(
-    WriteMixin,
-    mixins.CreateModelMixin,
-    mixins.ListModelMixin,
-    mixins.DestroyModelMixin,
-    viewsets.GenericViewSet,
-):
-    """Invitations into the caller's projects, by mail or by a link that the maker passes on."""
+class InvitationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMixin, GenericViewSet):
+    """Invitations into the caller's projects, by mail or by a link that the maker passes on.
+
+    create: Invite somebody by their address, in place of an open invitation to the same one. A mail goes to it; this
+    answer alone also shows the `token` and `accept_url`. Admins invite viewers and members, owners everybody.
+
+    destroy: Withdraw an invitation.
+    """
 
     permission_classes = [IsAuthenticated, MayManageRole]
     filterset_class = InvitationFilter
@@ -111,7 +133,15 @@ class InvitationViewSet(
 
 
 class StatusViewSet(InProjectViewSet):
-    """The workflows of the caller's projects: what statuses a task can have, in the order of the board."""
+    """The workflows of the caller's projects: what statuses a task can have, in the order of the board.
+
+    create: Add a status to the workflow of a project, as an admin.
+
+    partial_update: Change a status, as an admin. A new default takes the place of the old one. 409 for another category
+    while tasks have the status.
+
+    destroy: Delete a status, as an admin. 409 for the default one, and while tasks have it.
+    """
 
     queryset = Status.objects.order_by("project_id", "position", "pk")
     serializer_class = StatusSerializer
@@ -120,7 +150,14 @@ class StatusViewSet(InProjectViewSet):
 
 
 class LabelViewSet(InProjectViewSet):
-    """The labels of the caller's projects."""
+    """The labels of the caller's projects.
+
+    create: Add a label to a project.
+
+    partial_update: Change a label, on all tasks that have it.
+
+    destroy: Delete a label, which takes it off all tasks that have it.
+    """
 
     queryset = Label.objects.order_by("name", "pk")
     serializer_class = LabelSerializer

@@ -1,7 +1,7 @@
 import factory
 
 from accounts.tests.factories import UserFactory
-from projects.models import Label, Membership, Project, Role, Status
+from projects.models import Invitation, Label, Membership, Project, Role, Status
 
 
 class ProjectFactory(factory.django.DjangoModelFactory):
@@ -48,3 +48,20 @@ class LabelFactory(factory.django.DjangoModelFactory):
 
     project = factory.SubFactory(ProjectFactory)
     name = factory.Sequence(lambda n: f"label {n}")
+
+
+class InvitationFactory(factory.django.DjangoModelFactory):
+    """An invitation that still knows its `token`."""
+
+    class Meta:
+        model = Invitation
+
+    project = factory.SubFactory(ProjectFactory)
+    email = factory.Sequence(lambda n: f"guest{n}@example.org")
+
+    @classmethod
+    def _create(cls, model_class, *args, **kwargs):
+        invitation = model_class(*args, **kwargs)
+        invitation.token = invitation.make_token()
+        invitation.save()
+        return invitation
