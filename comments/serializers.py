@@ -15,6 +15,11 @@ class CommentSerializer(ChangedFieldsSerializer):
         extra_kwargs = {"body": {"trim_whitespace": False}}  # Markdown is returned as it came
         fixed = ["task"]
 
+    def validate_body(self, body):
+        if not body.strip():
+            self.fields["body"].fail("blank")
+        return body
+
     def update(self, instance, validated_data):
         body = validated_data.get("body", instance.body)
         if body != instance.body:

@@ -10,7 +10,14 @@ from projects.viewsets import InProjectViewSet
 
 
 class CommentViewSet(InProjectViewSet):
-    """The comments on the tasks of the caller's projects, oldest first."""
+    """The comments on the tasks of the caller's projects, oldest first.
+
+    create: Comment on a task.
+
+    partial_update: Edit a comment, as its author.
+
+    destroy: Delete a comment, as its author or as an admin.
+    """
 
     queryset = Comment.objects.select_related("task__project").order_by("created_at", "pk")
     serializer_class = CommentSerializer

@@ -1,14 +1,14 @@
 """Filters of task lists."""
 
 from django import forms
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django_filters import rest_framework as filters
 
 from accounts.models import User
 from projects.filters import InProjectFilter, NamedFilter, visible
 from projects.models import Label, Project, Status
 from tasks.models import Task, TaskQuerySet, TaskRelation
-from tickethub.filters import DayFilter, MomentFilter, StableOrderingFilter
+from tickethub.filters import DayFilter, MomentFilter, SearchFilter, StableOrderingFilter
 
 PRIORITIES = [(priority.name.lower(), priority.label) for priority in Task.Priority]
 
@@ -46,12 +46,15 @@ class TaskFilter(InProjectFilter):
     label = filters.ModelMultipleChoiceFilter(queryset=visible(Label), method="labelled", help_text="Ids; repeatable.")
     created_by = filters.ModelChoiceFilter(queryset=visible(User), help_text="Id of a person.")
     parent = filters.ModelChoiceFilter(queryset=visible(Task), help_text="Id of a task.")
-    due_before = DayFilter(field_name="due_date", lookup_expr="lt")
-    due_after = DayFilter(field_name="due_date", lookup_expr="gt")
-    created_after = MomentFilter(field_name="created_at", lookup_expr="gt")
-    updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt")
-    search = filters.CharFilter(method="find", help_text="Words in the title or the description, or keys.")
-    ordering = StableOrderingFilter(fields=["created_at", "updated_at", "due_date", "priority", "number", "position"])
+    due_before = DayFilter(field_name="due_date", lookup_expr="lt", help_text="Due before this day.")
+    due_after = DayFilter(field_name="due_date", lookup_expr="gt", help_text="Due after this day.")
+    created_after = MomentFilter(field_name="created_at", lookup_expr="gt", help_text="Made after this moment.")
+    updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt", help_text="Changed after this moment.")
+    search = SearchFilter(method="find", help_text="Words in the title or the description, or keys.")
+    ordering = StableOrderingFilter(
+        fields=["created_at", "updated_at", "due_date", "priority", "number", "position"],
+        help_text="Newest first unless said; `-` turns round. Without a date comes last.",
+    )
 
     class Meta:
         model = Task
@@ -61,12 +64,13 @@ class TaskFilter(InProjectFilter):
         return queryset.filter(priority__in=[Task.Priority[value.upper()] for value in values])
 
     def assigned_to(self, queryset, name, values):
-        if not values:
-            return queryset
         people = [value for value in values if isinstance(value, User)]
         people += [self.request.user] if "me" in values else []
-        assigned = Q(pk__in=Task.assignees.through.objects.filter(user__in=people).values("task"))
-        return queryset.filter(assigned | Q(assignees=None) if "none" in values else assigned)
+        assignments = Task.assignees.through.objects.all()
+        found = Q(pk__in=assignments.filter(user__in=people).values("task"))
+        if "none" in values:  # no join: it would give a task once for each of its assignees
+            found |= ~Exists(assignments.filter(task=OuterRef("pk")))
+        return queryset.filter(found)
 
     def labelled(self, queryset, name, values):
         if not values:
@@ -85,7 +89,7 @@ class TaskFilter(InProjectFilter):
 class TaskRelationFilter(filters.FilterSet):
     project = NamedFilter(field_name="source__project", queryset=visible(Project), help_text="Id or key of a project.")
     task = NamedFilter(queryset=visible(Task), method="of_task", help_text="Id or key of a task, on either side.")
-    type = filters.ChoiceFilter(choices=TaskRelation.Type)
+    type = filters.ChoiceFilter(choices=TaskRelation.Type, help_text="Those of this type.")
 
     class Meta:
         model = TaskRelation

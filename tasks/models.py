@@ -49,22 +49,25 @@ class Board(models.Model):
         """The place after all tasks."""
         return positions.after(self.places.last())
 
-    def place_beside(self, task, *, before):
-        """The place just before or just after a task."""
-        neighbour = self.places.filter(position__lt=task.position).last() if before else None
-        neighbour = neighbour or (None if before else self.places.filter(position__gt=task.position).first())
+    def place_beside(self, task, *, before, mover):
+        """The place just before or just after a task, for `mover`, which leaves its own."""
+        places = self.places.exclude(pk=mover.pk)
+        if before:
+            neighbour = places.filter(position__lt=task.position).last()
+        else:
+            neighbour = places.filter(position__gt=task.position).first()
         if neighbour is None:
             return positions.before(task.position) if before else positions.after(task.position)
         place = positions.between(*sorted([task.position, neighbour]))
         if len(place) <= self.LONGEST_POSITION:
             return place
-        self.respread()
-        return self.place_beside(Task.objects.get(pk=task.pk), before=before)
+        self.respread(mover)
+        return self.place_beside(Task.objects.get(pk=task.pk), before=before, mover=mover)
 
-    def respread(self):
-        """Give every task a short place anew, in the same order: after hundreds of moves into one gap."""
+    def respread(self, mover):
+        """Give every task but the mover a short place anew, in the same order: after hundreds of moves into one gap."""
         place = self.places.last()
-        tasks = Task.objects.filter(project=self.project_id)
+        tasks = Task.objects.filter(project=self.project_id).exclude(pk=mover.pk)
         list(tasks.locked())
         for task in tasks.order_by("position"):
             task.position = place = positions.after(place)
@@ -81,6 +84,11 @@ class TaskQuerySet(InProjectQuerySet):
         return self.filter(pk=as_uuid(name))
 
 
+# An event tells a text three times: before, after, and in the object. At six bytes a character (an escaped control
+# character) that has to fit into the 1 MiB that a WebSocket frame of Daphne may have.
+LONGEST_TEXT = 50_000
+
+
 class Task(TrackedModel):
     class Priority(models.IntegerChoices):
         NONE = 0
@@ -92,7 +100,7 @@ class Task(TrackedModel):
     project = models.ForeignKey(Project, models.CASCADE, related_name="tasks")
     number = models.PositiveIntegerField(editable=False)
     title = models.CharField(max_length=255)
-    description = models.TextField(max_length=100_000, blank=True, default="", help_text="Markdown.")
+    description = models.TextField(max_length=LONGEST_TEXT, blank=True, default="", help_text="Markdown.")
     # A status in use cannot be deleted, but goes with its project, which is what RESTRICT means.
     status = models.ForeignKey(Status, models.RESTRICT, related_name="tasks")
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NONE)
@@ -132,10 +140,11 @@ class Task(TrackedModel):
                 self.prepare_new()
             else:
                 self.version = models.F("version") + 1
-            if update_fields is None or "status" in update_fields:
+            sets_status = update_fields is None or not {"status", "status_id"}.isdisjoint(update_fields)
+            if sets_status:
                 self.mind_completion()
             if update_fields is not None:
-                derived = {"version", "completed_at"} if "status" in update_fields else {"version"}
+                derived = {"version", "completed_at"} if sets_status else {"version"}
                 update_fields = {*update_fields, *derived}
             super().save(update_fields=update_fields, **kwargs)
 
@@ -153,6 +162,7 @@ class Task(TrackedModel):
     def delete(self, *args, **kwargs):
         """Delete the task and what hangs on it. Its children stay, each of them changed by losing its parent."""
         with transaction.atomic(savepoint=False):
+            self.lock()
             self.children.update(parent=None)
             return super().delete(*args, **kwargs)
 
@@ -186,7 +196,7 @@ class Task(TrackedModel):
             fields.append("status")
         if before or after:
             beside = Task.objects.get(pk=(before or after).pk)
-            self.position = board.place_beside(beside, before=before is not None)
+            self.position = board.place_beside(beside, before=before is not None, mover=self)
             fields.append("position")
         elif fields:
             self.position = board.last_place()
@@ -204,10 +214,21 @@ def grow_version(sender, instance, action, reverse, pk_set, **kwargs):
         name = "labels" if sender is Task.labels.through else "assignees"
         for task in Task.objects.filter(**{name: instance}).locked():
             getattr(task, name).remove(instance)
-    elif action in {"post_add", "post_remove", "post_clear"} and not getattr(instance, "in_one_change", False):
-        changed = Task.objects.filter(pk__in=pk_set or ()) if reverse else Task.objects.filter(pk=instance.pk)
-        for task in changed.locked():
+    elif action.startswith("pre_") and not getattr(instance, "in_one_change", False):
+        changed = tasks_about_to_change(sender, instance, action, reverse, pk_set)
+        for task in Task.objects.filter(pk__in=changed).locked():
             task.save(update_fields=[])
+
+
+def tasks_about_to_change(through, instance, action, reverse, pk_set):
+    """The ids of the tasks that gain or lose something: not of those that have it, or lack it, already."""
+    if action == "pre_add":  # its `pk_set` is what is missing
+        return pk_set if reverse else [instance.pk] if pk_set else []
+    other = "label" if through is Task.labels.through else "user"
+    rows = through.objects.filter(**{other if reverse else "task": instance})
+    if action == "pre_remove":
+        rows = rows.filter(**{f"{'task' if reverse else other}__in": pk_set})
+    return rows.values("task")
 
 
 class TaskRelationQuerySet(TrackedQuerySet):

@@ -4,9 +4,9 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from accounts.models import User
-from projects.models import Label, Status
+from projects.models import Label, Membership, Status
 from projects.serializers import ProjectField
-from tasks.models import Task, TaskRelation
+from tasks.models import Board, Task, TaskRelation
 from tickethub.serializers import ChangedFieldsSerializer
 
 
@@ -32,7 +32,9 @@ class InProjectListField(serializers.ManyRelatedField):
     MAX_LENGTH = 100
 
     def to_internal_value(self, data):
-        if isinstance(data, list) and len(data) > self.MAX_LENGTH:
+        if not isinstance(data, list):  # or an object would count as the list of its names, an empty one as none
+            self.fail("not_a_list", input_type=type(data).__name__)
+        if len(data) > self.MAX_LENGTH:
             raise serializers.ValidationError(f"At most {self.MAX_LENGTH} are taken.", code="max_length")
         return super().to_internal_value(data)
 
@@ -60,12 +62,26 @@ class PriorityField(serializers.ChoiceField):
         return Task.Priority(value).name.lower()
 
 
+class NewIdField(serializers.UUIDField):
+    """A UUID as text. A number is none: who sends `"id": 0` with all that is new would get their first task again."""
+
+    def to_internal_value(self, data):
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
+
+
 class TaskSerializer(ChangedFieldsSerializer):
-    id = serializers.UUIDField(
+    id = NewIdField(
         required=False, help_text="May be made by the client, so that a POST can be sent again without making two."
     )
     project = ProjectField()
-    status = StatusField(slug_field="slug", queryset=Status.objects.all(), required=False)
+    status = StatusField(
+        slug_field="slug",
+        queryset=Status.objects.all(),
+        required=False,
+        help_text="The slug of a status of the project.",
+    )
     priority = PriorityField(required=False)
     assignees = InProjectField(many=True, queryset=User.objects.all(), path="memberships__project")
     labels = InProjectField(many=True, queryset=Label.objects.all())
@@ -94,7 +110,14 @@ class TaskSerializer(ChangedFieldsSerializer):
             "completed_at",
         ]
         read_only_fields = ["key", "number", "position", "version", "created_by", "completed_at"]
-        extra_kwargs = {"description": {"trim_whitespace": False}}  # Markdown is returned as it came
+        extra_kwargs = {
+            "description": {"trim_whitespace": False},  # Markdown is returned as it came
+            "key": {"help_text": "Its name among people: the key of the project and its number."},
+            "number": {"help_text": "Counts up in the project, without a gap; never given twice."},
+            "position": {"help_text": "Its place on the board: a text that sorts by its characters."},
+            "version": {"help_text": "Grows by one with each change."},
+            "completed_at": {"help_text": "When it came to a status of the category `done`; null while it is in none."},
+        }
         fixed = ["id", "project"]
 
     def to_internal_value(self, data):
@@ -108,9 +131,20 @@ class TaskSerializer(ChangedFieldsSerializer):
         except (serializers.ValidationError, DjangoValidationError, KeyError, TypeError):
             return None
 
+    def validate_assignees(self, people):
+        """Lock their memberships, so that nobody is assigned who is being removed."""
+        memberships = Membership.objects.filter(project=self.project, user__in=people)
+        members = set(memberships.locked().values_list("user_id", flat=True))
+        for person in people:
+            if person.pk not in members:
+                self.fields["assignees"].child_relation.fail("does_not_exist", pk_value=person.pk)
+        return people
+
     def validate_parent(self, parent):
-        if parent and self.instance and parent.descends_from(self.instance):
-            raise serializers.ValidationError("A task cannot be below itself.", code="circle")
+        if parent and self.instance:
+            Board.locked(self.project.pk)  # of two changes that together make a circle one must see the other
+            if parent.descends_from(self.instance):
+                raise serializers.ValidationError("A task cannot be below itself.", code="circle")
         return parent
 
     def create(self, validated_data):
@@ -142,6 +176,13 @@ class TaskSerializer(ChangedFieldsSerializer):
     def set_related(task, related):
         for name, rows in related.items():
             getattr(task, name).set(rows)
+
+
+class TaskIdentitySerializer(serializers.Serializer):
+    """What says of a POST that it was sent before."""
+
+    id = NewIdField()
+    project = ProjectField()
 
 
 class MoveSerializer(serializers.Serializer):
@@ -181,9 +222,9 @@ class BulkChangeSerializer(TaskSerializer):
 class BulkSerializer(serializers.Serializer):
     """`ids` of 1 to 100 tasks, and either `set` or `delete: true`. All or nothing."""
 
-    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=100)
+    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=100, help_text="Of tasks.")
     set = serializers.DictField(required=False, help_text="The fields to set, as PATCH takes them.")
-    delete = serializers.BooleanField(required=False)
+    delete = serializers.BooleanField(required=False, help_text="`true` in place of `set`.")
 
     def validate_ids(self, ids):
         if len(set(ids)) != len(ids):

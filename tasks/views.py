@@ -1,11 +1,11 @@
 """Tasks, their place on the board, and their relations."""
 
-from django.db import transaction
-from django.utils.cache import get_conditional_response
+from operator import attrgetter
+
 from django.utils.http import parse_etags
-from rest_framework import mixins, serializers, status, viewsets
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
-from rest_framework.permissions import IsAuthenticated
+from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.response import Response
 
 from projects.permissions import IsProjectMember
@@ -17,25 +17,43 @@ from tasks.serializers import (
     BulkChangeSerializer,
     BulkSerializer,
     MoveSerializer,
+    TaskIdentitySerializer,
     TaskRelationSerializer,
     TaskSerializer,
 )
 from tickethub.errors import Conflict, PreconditionFailed
-from tickethub.viewsets import WriteMixin
+from tickethub.transactions import in_transaction
+from tickethub.viewsets import CreateModelMixin, DestroyModelMixin, GenericViewSet
 
 
 class TaskViewSet(InProjectViewSet):
-    """The tasks of the caller's projects. One is named by its id or its key."""
+    """The tasks of the caller's projects. One is named by its id or its key.
+
+    list: The tasks of the caller's projects, newest first unless `ordering` says otherwise. A parameter given several
+    times finds what has any of the values; different parameters narrow each other.
+
+    retrieve: Get a task. `ETag` is its version: send it as `If-None-Match` to get 304 while it is the same.
+
+    partial_update: Change what is named of a task, and nothing else. Send the `ETag` as `If-Match`, and a task that
+    somebody else changed meanwhile is not overwritten: it comes back under `current` with the 412.
+
+    destroy: Delete a task with its comments and relations. Members delete their own, admins all. Its children stay.
+    """
 
     queryset = (
-        Task.objects.select_related("project", "status")
-        .prefetch_related("assignees", "labels")
-        .order_by("-created_at", "-pk")
+        Task.objects.select_related("project").prefetch_related("assignees", "labels").order_by("-created_at", "-pk")
     )
     serializer_class = TaskSerializer
     permission_classes = [IsAuthenticated, IsProjectMember, MayDelete]
     filterset_class = TaskFilter
     lookup_value_converter = "str"
+
+    def get_queryset(self):
+        # Where rows are locked the status is not joined: PostgreSQL, when it has waited for a task that has another
+        # status by then, finds the join no longer true, and the task not there.
+        tasks = super().get_queryset()
+        is_read = self.request.method in SAFE_METHODS
+        return tasks.select_related("status") if is_read else tasks.prefetch_related("status")
 
     def get_object(self):
         task = super().get_object()
@@ -51,8 +69,9 @@ class TaskViewSet(InProjectViewSet):
 
     def retrieve(self, request, *args, **kwargs):
         response = super().retrieve(request, *args, **kwargs)
-        if "If-None-Match" in request.headers:
-            return get_conditional_response(request, etag=etag(response.data["version"]), response=response)
+        tag = etag(response.data["version"])
+        if {"*", tag, f"W/{tag}"} & set(parse_etags(request.headers.get("If-None-Match", ""))):
+            return Response(status=status.HTTP_304_NOT_MODIFIED, headers={"ETag": tag})
         return response
 
     def finalize_response(self, request, response, *args, **kwargs):
@@ -61,39 +80,38 @@ class TaskViewSet(InProjectViewSet):
             response["ETag"] = etag(response.data["version"])
         return response
 
-    @transaction.atomic
+    @in_transaction
     def create(self, request, *args, **kwargs):
         """Make a task. A POST with an `id` may be sent again: the second gives 200 and the task that stands."""
+        # Before all else is checked: what the first one named may be gone by now, and the task stands all the same.
+        if task := self.find_standing():
+            return Response(self.get_serializer(task).data)
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        project = serializer.validated_data["project"]
-        self.check_object_permissions(request, project)
-        Board.locked(project.pk)  # so that of two such POSTs at once the second finds what the first made
-        task = self.find_standing(serializer.validated_data.get("id"), project)
-        if task is not None:
-            return Response(self.get_serializer(task).data)
+        self.check_object_permissions(request, serializer.validated_data["project"])
         serializer.save(created_by=request.user)
         return Response(serializer.data, status=status.HTTP_201_CREATED)
 
-    def find_standing(self, pk, project):
-        """The caller's own task of this id, None if there is none. Raises Conflict if it is another one."""
-        task = pk and Task.objects.filter(pk=pk).first()
+    def find_standing(self):
+        """The caller's own task of the id that is sent, None if there is none. Raises Conflict if it is another one."""
+        sent = TaskIdentitySerializer(data=self.request.data, context=self.get_serializer_context())
+        if not sent.is_valid():
+            return None
+        project = sent.validated_data["project"]
+        self.check_object_permissions(self.request, project)
+        Board.locked(project.pk)  # so that of two such POSTs at once the second finds what the first made
+        task = Task.objects.filter(pk=sent.validated_data["id"]).first()
         if task and (task.created_by_id, task.project_id) != (self.request.user.pk, project.pk):
             raise Conflict("This id is taken.", "id_taken")
         return task
 
-    def perform_update(self, serializer):
-        if serializer.validated_data.get("parent"):
-            Board.locked(
-                serializer.instance.project_id
-            )  # of two moves that together make a circle one must see the other
-            serializer.validate_parent(serializer.validated_data["parent"])
-        serializer.save()
-
     @action(detail=True, methods=["post"])
-    @transaction.atomic
+    @in_transaction
     def move(self, request, pk):
-        """Put the task beside another on the board, or into another status, or both."""
+        """Put the task beside another on the board, or into another status, or both.
+
+        With a status alone it comes last.
+        """
         task = self.get_object()
         serializer = MoveSerializer(task, data=request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
@@ -101,53 +119,58 @@ class TaskViewSet(InProjectViewSet):
         return Response(self.get_serializer(task).data)
 
     @action(detail=False, methods=["post"])
-    @transaction.atomic
+    @in_transaction
     def bulk(self, request):
-        """Change or delete up to 100 tasks, all or none."""
+        """Change or delete up to 100 tasks, all or none.
+
+        `set` is what PATCH takes, and gives the changed tasks; `delete: true` deletes them, and gives nothing.
+        """
         serializer = BulkSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        tasks = self.find_all(serializer.validated_data["ids"])
+        ids = serializer.validated_data["ids"]
+        tasks = self.find_all(ids)
         if serializer.validated_data.get("delete"):
-            return self.delete_all(tasks)
-        return self.change_all(tasks, serializer.validated_data["set"])
+            self.delete_all(tasks)
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        self.change_all(tasks, serializer.validated_data["set"])
+        tasks.sort(key=lambda task: ids.index(task.pk))
+        return Response({"results": self.get_serializer(tasks, many=True).data})
 
     def find_all(self, ids):
-        """The named tasks, locked. Raises ValidationError if one of them is not there to be seen."""
+        """The named tasks, locked, project by project as every writer takes them.
+
+        Raises ValidationError if one of them is not there to be seen.
+        """
         tasks = {task.pk: task for task in self.get_queryset().filter(pk__in=ids).locked()}
         if missing := [pk for pk in ids if pk not in tasks]:
             words = [f'Invalid pk "{pk}" - object does not exist.' for pk in missing]
             raise serializers.ValidationError({"ids": words}, code="does_not_exist")
-        return [tasks[pk] for pk in ids]
+        return sorted((tasks[pk] for pk in ids), key=attrgetter("project_id"))
 
     def delete_all(self, tasks):
         for project, maker in {(task.project, task.created_by_id) for task in tasks}:
             refuse_deletion_of_others(self.request.user, project, maker)
-        for task in tasks:
+        for task in children_first(tasks):
             task.delete()
-        return Response(status=status.HTTP_204_NO_CONTENT)
 
     def change_all(self, tasks, values):
         for project in {task.project for task in tasks}:
             self.check_object_permissions(self.request, project)
-            if values.get("parent"):
-                Board.locked(project.pk)
         context = self.get_serializer_context()
         for task in tasks:
             serializer = BulkChangeSerializer(task, data=values, partial=True, context=context)
             if not serializer.is_valid():
                 raise serializers.ValidationError({"set": serializer.errors})
             serializer.save()
-        return Response({"results": self.get_serializer(tasks, many=True).data})
 
 
-class TaskRelationViewSet(
-    WriteMixin,
-    mixins.CreateModelMixin,
-    mixins.ListModelMixin,
-    mixins.DestroyModelMixin,
-    viewsets.GenericViewSet,
-):
-    """What tasks are to each other: one blocks another, duplicates it, or has to do with it."""
+class TaskRelationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMixin, GenericViewSet):
+    """What tasks are to each other: one blocks another, duplicates it, or has to do with it.
+
+    create: Say what a task is to another one of the same project.
+
+    destroy: Take back what a task is to another one.
+    """
 
     serializer_class = TaskRelationSerializer
     permission_classes = [IsAuthenticated, IsProjectMember]
@@ -161,6 +184,15 @@ class TaskRelationViewSet(
     def perform_create(self, serializer):
         self.check_object_permissions(self.request, TaskRelation(**serializer.validated_data))
         serializer.save()
+
+
+def children_first(tasks):
+    """The tasks in an order in which none loses its parent before it goes itself: that would be a change to tell of."""
+    left = {task.pk: task for task in tasks}
+    while left:
+        parents = {task.parent_id for task in left.values()}
+        for task in [task for task in left.values() if task.pk not in parents] or list(left.values()):
+            yield left.pop(task.pk)
 
 
 def etag(version):

@@ -1,0 +1,88 @@
+"""Lists of tasks and relations cost the same number of SQL queries at 1 and at 30 rows, and six at most."""
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from projects.tests.factories import LabelFactory
+from tasks.models import Task
+from tasks.tests.factories import TaskFactory, TaskRelationFactory
+
+MOST = 6  # with the caller's own row, which the token is checked against
+
+
+def queries_of(client, path, query, rows):
+    with CaptureQueriesContext(connection) as queries:
+        answer = client.get(path, query)
+    assert answer.status_code == 200, answer.content
+    assert len(answer.json()["results"]) == rows
+    return len(queries)
+
+
+@pytest.fixture
+def label(project):
+    return LabelFactory(project=project)
+
+
+@pytest.fixture
+def make(project, member, admin, label):
+    """Make so many tasks with all that hangs on a task."""
+    parent = TaskFactory(title="parent", project=project, created_by=admin)
+
+    def make(count):
+        labels = [label, *LabelFactory.create_batch(2, project=project)]
+        for _ in range(count):
+            task = TaskFactory(
+                title="child",
+                project=project,
+                created_by=member,
+                parent=parent,
+                due_date="2030-01-01",
+                priority=Task.Priority.HIGH,
+            )
+            task.labels.set(labels)
+            task.assignees.set([member, admin])
+
+    return make
+
+
+QUERIES = {
+    "no filter but a word": {"search": "child"},
+    "project": {"project": "PROJ", "search": "child"},
+    "status": {"status": ["todo", "done"], "search": "child"},
+    "status_category": {"status_category": ["todo", "done"], "search": "child"},
+    "priority": {"priority": ["high", "low"]},
+    "assignee": {"assignee": "ME"},
+    "assignee me": {"assignee": ["me"]},
+    "label": {"label": "LABEL"},
+    "created_by": {"created_by": "ME"},
+    "parent": {"parent": "PARENT"},
+    "days": {"due_after": "2029-12-31", "due_before": "2030-01-02"},
+    "moments": {"created_after": "2020-01-01T00:00Z", "updated_after": "2020-01-01T00:00Z", "search": "child"},
+    "ordering": {"ordering": "-priority,due_date", "search": "child"},
+    "many together": {"project": "PROJ", "status": ["todo"], "assignee": ["me"], "label": "LABEL", "created_by": "ME"},
+}
+
+
+def test_tasks(api, make, member, label):
+    words = {"ME": member.pk, "LABEL": label.pk, "PARENT": Task.objects.get(title="parent").pk}
+    queries = {
+        name: {key: words.get(value, value) if isinstance(value, str) else value for key, value in query.items()}
+        for name, query in QUERIES.items()
+    }
+    make(1)
+    at_one = {name: queries_of(api, "/api/v1/tasks/", query, 1) for name, query in queries.items()}
+    make(29)
+    assert {name: queries_of(api, "/api/v1/tasks/", query, 30) for name, query in queries.items()} == at_one
+    assert max(at_one[name] for name in queries if name != "many together") <= MOST
+
+
+def test_relations(api, project):
+    queries = [{}, {"project": "PROJ"}, {"task": "PROJ-1"}, {"type": "blocks"}]
+    source = TaskFactory(project=project)
+    TaskRelationFactory(source=source)
+    at_one = [queries_of(api, "/api/v1/relations/", query, 1) for query in queries]
+    for _ in range(29):
+        TaskRelationFactory(source=source)
+    assert [queries_of(api, "/api/v1/relations/", query, 30) for query in queries] == at_one
+    assert max(at_one) <= MOST
