@@ -1,14 +1,19 @@
 """Configuration from the environment and from `.env` beside manage.py; the environment wins."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 
-from dotenv import load_dotenv
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+from dotenv import load_dotenv, set_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
-FALSE = {"0", "false", "no", "off", ""}
+FALSE = {"0", "false", "no", "off"}
+NUMBER = re.compile(r"[1-9][0-9]{0,5}|1000000")
+RATE = re.compile(r"[1-9][0-9]*/(second|sec|s|minute|min|m|hour|h|day|d)")
 
 DEVELOPMENT_FILE = """\
 # Made by `manage.py demo` for this machine alone. .env.example explains every setting.
@@ -39,26 +44,72 @@ def load():
     load_dotenv(path())
 
 
+def fill_in_secret_key():
+    """Write a secret into a `.env` for development that has none, so that it is the same at the next start."""
+    load()
+    if path().is_file() and flag("DEBUG") and not text("SECRET_KEY"):
+        os.environ["SECRET_KEY"] = secrets.token_urlsafe(48)
+        path().chmod(0o600)
+        set_key(path(), "SECRET_KEY", os.environ["SECRET_KEY"], quote_mode="never", follow_symlinks=True)
+
+
+# What follows reads one setting. One that is empty is as good as absent. All but `text` raise ImproperlyConfigured,
+# naming the setting, for what it cannot be.
+
+
 def text(name, default=""):
-    return os.environ.get(name, default).strip()
+    return os.environ.get(name, "").strip() or default
 
 
 def flag(name, default=False):
-    """A yes or no; raises ValueError for a word that is neither."""
-    value = text(name, "true" if default else "false").lower()
+    """A yes or no."""
+    value = text(name, str(default)).lower()
     if value in TRUE | FALSE:
         return value in TRUE
-    raise ValueError(f"{name} must be true or false, not {value!r}")
+    raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
 
 
 def number(name, default):
-    """A whole number; raises ValueError naming the setting."""
-    value = text(name) or str(default)
-    if value.isdecimal():
+    """A whole number from 1 to a million."""
+    value = text(name, str(default))
+    if NUMBER.fullmatch(value):
         return int(value)
-    raise ValueError(f"{name} must be a whole number, not {value!r}")
+    raise ImproperlyConfigured(f"{name} must be a whole number from 1 to 1000000, not {value!r}.")
 
 
 def words(name, default=""):
     """A comma-separated list."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def rate(name, default):
+    """So many in a time, such as 20/min."""
+    value = text(name, default)
+    if RATE.fullmatch(value):
+        return value
+    raise ImproperlyConfigured(f"{name} must be a number in a time, such as 20/min, not {value!r}.")
+
+
+def url(name, schemes, default=""):
+    """An address with one of the schemes, or nothing. It is not repeated where it is wrong: a password may be in it."""
+    value = text(name, default)
+    scheme, separator, _ = value.partition("://")
+    if not value or (separator and scheme in schemes):
+        return value
+    raise ImproperlyConfigured(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+
+
+def choice(name, default, choices):
+    """One of some words, whatever the case it is written in."""
+    value = text(name, default).upper()
+    if value in choices:
+        return value
+    raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+
+
+def database(name, default):
+    """What Django's DATABASES has, from an address."""
+    try:
+        return dj_database_url.parse(url(name, ["sqlite", "postgres", "postgresql"], default))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} is no address such as postgres://user:password@host:5432/name.") from error

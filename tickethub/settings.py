@@ -3,7 +3,6 @@
 import sys
 from datetime import timedelta
 
-import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
 from tickethub import env
@@ -17,8 +16,8 @@ env.load()
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.text("SECRET_KEY")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
-PUBLIC_URL = env.text("PUBLIC_URL", "http://localhost:8000" if DEBUG else "").rstrip("/")
-REDIS_URL = env.text("REDIS_URL")
+PUBLIC_URL = env.url("PUBLIC_URL", ["https", "http"], "http://localhost:8000" if DEBUG else "").rstrip("/")
+REDIS_URL = env.url("REDIS_URL", ["redis", "rediss", "unix"])
 ENABLE_SILK = env.flag("ENABLE_SILK")
 THROTTLING = env.flag("THROTTLING", default=True)
 
@@ -37,7 +36,7 @@ if missing:
         " .env.example explains each, and DEBUG=true gives all but the secret a value for development."
     )
 
-DATABASES = {"default": dj_database_url.parse(env.text("DATABASE_URL") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
+DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 DATABASE = DATABASES["default"]
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     # Without these, two writers at once end in "database is locked": a transaction that starts as a reader cannot
@@ -71,7 +70,7 @@ MAILERS = {
         },
     }
     if EMAIL_HOST_NAME
-    else {"BACKEND": "django.core.mail.backends.console.EmailBackend"}
+    else {"BACKEND": "tickethub.mail.ConsoleBackend"}
 }
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "TicketHub <tickethub@localhost>")
 
@@ -121,6 +120,7 @@ MIDDLEWARE = [
 ROOT_URLCONF = "tickethub.urls"
 ASGI_APPLICATION = "tickethub.asgi.application"
 AUTH_USER_MODEL = "accounts.User"
+LOGIN_URL = "admin:login"  # where Silk sends whom it does not know
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # for third-party apps; TicketHub's own models have UUIDs
 
 TEMPLATES = [
@@ -156,6 +156,8 @@ CACHES = {
     if REDIS_URL
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
 }
+
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the admin's page of a task with its comments
 
 LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"  # or the API would show local offsets
@@ -219,12 +221,12 @@ REST_FRAMEWORK = {
     if THROTTLING
     else [],
     "DEFAULT_THROTTLE_RATES": {
-        "anon": env.text("THROTTLE_ANON", "120/min"),
-        "user": env.text("THROTTLE_USER", "1200/min"),
-        "login": env.text("THROTTLE_LOGIN", "20/min"),
-        "register": env.text("THROTTLE_REGISTER", "20/hour"),
-        "password": env.text("THROTTLE_PASSWORD", "10/min"),
-        "invitation": env.text("THROTTLE_INVITATION", "60/hour"),
+        "anon": env.rate("THROTTLE_ANON", "120/min"),
+        "user": env.rate("THROTTLE_USER", "1200/min"),
+        "login": env.rate("THROTTLE_LOGIN", "20/min"),
+        "register": env.rate("THROTTLE_REGISTER", "20/hour"),
+        "password": env.rate("THROTTLE_PASSWORD", "10/min"),
+        "invitation": env.rate("THROTTLE_INVITATION", "60/hour"),
     },
     "NUM_PROXIES": 1 if env.flag("BEHIND_PROXY") else 0,
     "EXCEPTION_HANDLER": "tickethub.handlers.exception_handler",
@@ -261,6 +263,19 @@ WEBSOCKET = {
 SWAGGER_USE_COMPAT_RENDERERS = False
 SWAGGER_SETTINGS = {
     "DEFAULT_INFO": "tickethub.schema.info",
+    "DEFAULT_GENERATOR_CLASS": "tickethub.schema.Generator",
+    "DEFAULT_AUTO_SCHEMA_CLASS": "tickethub.inspectors.AutoSchema",
+    "DEFAULT_FIELD_INSPECTORS": [
+        "tickethub.inspectors.SerializerInspector",
+        "tickethub.inspectors.ChoiceInspector",
+        "drf_yasg.inspectors.DictFieldInspector",
+        "drf_yasg.inspectors.JSONFieldInspector",
+        "drf_yasg.inspectors.RelatedFieldInspector",
+        "drf_yasg.inspectors.SimpleFieldInspector",
+        "drf_yasg.inspectors.StringDefaultFieldInspector",
+    ],
+    "DEFAULT_FILTER_INSPECTORS": ["tickethub.inspectors.FilterInspector"],
+    "DEFAULT_PAGINATOR_INSPECTORS": ["tickethub.inspectors.PageInspector"],
     "SECURITY_DEFINITIONS": {
         "Bearer": {
             "type": "apiKey",
@@ -269,20 +284,33 @@ SWAGGER_SETTINGS = {
             "description": "`Bearer <access token>`, with the token that `auth/token/` gave.",
         }
     },
+    "SPEC_URL": ("schema", {"format": "json"}),
     "USE_SESSION_AUTH": False,
     "PERSIST_AUTH": True,
     "DEFAULT_MODEL_RENDERING": "example",
+    "DISPLAY_OPERATION_ID": False,
+    "DEEP_LINKING": True,
+}
+REDOC_SETTINGS = {
+    "SPEC_URL": ("schema", {"format": "json"}),
+    "EXPAND_RESPONSES": "200,201,202",
+    "HIDE_HOSTNAME": True,
+    "REQUIRED_PROPS_FIRST": True,
 }
 
+SILKY_MIDDLEWARE_CLASS = "tickethub.profiling.SilkMiddleware"
+SILKY_AUTHENTICATION = SILKY_AUTHORISATION = True  # staff alone
+SILKY_PYTHON_PROFILER = False  # it fails under threads
+SILKY_MAX_RECORDED_REQUESTS = 1000
+SILKY_MAX_RECORDED_REQUESTS_CHECK_PERCENT = 1
+SILKY_MAX_RESPONSE_BODY_SIZE = 64 * 1024
+SILKY_IGNORE_PATHS = ["/healthz", "/readyz"]
+SILKY_INTERCEPT_FUNC = may_be_recorded
+# And where a secret goes astray, to a mistyped address: what has such a name is not kept.
+SILKY_SENSITIVE_KEYS = {"password", "token", "refresh", "access", "secret"}
 if ENABLE_SILK:
     INSTALLED_APPS += ["silk"]
-    MIDDLEWARE.insert(1, "silk.middleware.SilkyMiddleware")
-    SILKY_AUTHENTICATION = True
-    SILKY_AUTHORISATION = True  # staff alone
-    SILKY_PYTHON_PROFILER = False  # it fails under threads
-    SILKY_MAX_RECORDED_REQUESTS = 1000
-    SILKY_MAX_RECORDED_REQUESTS_CHECK_PERCENT = 1
-    SILKY_INTERCEPT_FUNC = may_be_recorded
+    MIDDLEWARE.insert(1, SILKY_MIDDLEWARE_CLASS)
 
 LOGGING = {
     "version": 1,
@@ -299,5 +327,6 @@ LOGGING = {
             "filters": ["request_id"],
         },
     },
-    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
+    "loggers": {"django": {"handlers": []}},  # its own handler would tell everything a second time
+    "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])},
 }
