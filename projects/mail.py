@@ -16,8 +16,9 @@ It is for {email} alone, works once, and until {expires:%-d %B %Y}.
 
 def send_invitation(invitation, inviter):
     """Mail a fresh invitation, which still knows its token."""
+    name = " ".join(invitation.project.name.split())  # a subject has one line
     send_mail(
-        f"Join {invitation.project.name} on TicketHub",
+        f"Join {name} on TicketHub",
         INVITATION.format(
             inviter=inviter,
             project=invitation.project,

@@ -22,6 +22,17 @@ def refuse_unknown(query_params, known):
         raise ValidationError(with_nul, code="null_characters_not_allowed")
 
 
+def refuse_blank(query_params, known):
+    """Raise ValidationError for filters without a value, which a form takes for no filter. A search may be empty."""
+    blank = {
+        name: "This may not be blank."
+        for name, values in query_params.lists()
+        if name in known and not isinstance(known[name], SearchFilter) and not all(value.strip() for value in values)
+    }
+    if blank:
+        raise ValidationError(blank, code="blank")
+
+
 class StrictFilterBackend(DjangoFilterBackend):
     """django-filter on lists; on single objects and on lists alike, an unknown parameter is a 400."""
 
@@ -31,7 +42,18 @@ class StrictFilterBackend(DjangoFilterBackend):
         if filterset_class:
             known |= set(filterset_class.base_filters)
         refuse_unknown(request.query_params, known)
+        if filterset_class:
+            refuse_blank(request.query_params, filterset_class.base_filters)
         return super().filter_queryset(request, queryset, view) if filterset_class else queryset
+
+
+class SearchFilter(filters.CharFilter):
+    """A few words. Each is a condition of its own: thousands of them would take minutes, and more than SQLite takes."""
+
+    MAX_LENGTH = 200
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, max_length=self.MAX_LENGTH, **kwargs)
 
 
 class TrueOrFalse(forms.TypedChoiceField):
@@ -74,6 +96,8 @@ class StableOrderingFilter(filters.OrderingFilter):
     def filter(self, qs, value):
         if not value:
             return qs
+        if "" in value:
+            raise ValidationError({self.field_name: "A name is missing beside a comma."}, code="invalid_choice")
         names = [self.get_ordering_value(name) for name in value]
         terms = [F(name.lstrip("-")) for name in names]
         return qs.order_by(

@@ -1,6 +1,6 @@
 """How every error is told: `{"detail": "<for a person>", "code": "<for a program>"}`, and `errors` by field."""
 
-from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, RequestDataTooBig
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
@@ -9,7 +9,7 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_framework_handler
 
-from tickethub.errors import Conflict, PreconditionFailed
+from tickethub.errors import Conflict, PayloadTooLarge, PreconditionFailed
 
 RETRY_AFTER = 2  # seconds, while the database is away
 FIELDS_OF_ALL = "non_field_errors"
@@ -21,6 +21,8 @@ def exception_handler(exc, context):
         return unavailable()
     if isinstance(exc, IntegrityError):  # two requests at once, of which validation let both pass
         exc = Conflict("Somebody else has just made the same, or removed what this names.")
+    if isinstance(exc, RequestDataTooBig):  # Django counts, before a parser could
+        exc = PayloadTooLarge()
     response = rest_framework_handler(exc, context)
     if response is None:
         return None
@@ -69,7 +71,8 @@ def collect(details, path, errors):
 
 
 def json_error(status_code, detail, code):
-    return JsonResponse({"detail": detail, "code": code}, status=status_code)
+    compact = {"separators": (",", ":")}  # byte for byte what Django REST framework renders
+    return JsonResponse({"detail": detail, "code": code}, status=status_code, json_dumps_params=compact)
 
 
 @csrf_exempt

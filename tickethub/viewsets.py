@@ -1,30 +1,24 @@
 """What viewsets of all apps share."""
 
-from django.db import transaction
 from django.shortcuts import get_object_or_404
 from rest_framework import mixins, viewsets
 from rest_framework.permissions import SAFE_METHODS
 
+from tickethub.filters import refuse_unknown
+from tickethub.transactions import in_transaction
 
-class WriteMixin:
-    """A write, with the checks it rests on, is one transaction; PATCH is the one way to update."""
+
+class GenericViewSet(viewsets.GenericViewSet):
+    """Objects are locked where they are about to be changed; PATCH is the one way to update."""
 
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
 
-    @transaction.atomic
-    def create(self, request, *args, **kwargs):
-        return super().create(request, *args, **kwargs)
-
-    @transaction.atomic
-    def partial_update(self, request, *args, **kwargs):
-        return super().partial_update(request, *args, **kwargs)
-
-    @transaction.atomic
-    def destroy(self, request, *args, **kwargs):
-        return super().destroy(request, *args, **kwargs)
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST":  # the filter backend minds the other methods
+            refuse_unknown(request.query_params, ())
 
     def get_object(self):
-        """The object, locked where it is about to be changed."""
         queryset = self.filter_queryset(self.get_queryset())
         if self.request.method not in SAFE_METHODS:
             queryset = queryset.select_for_update(of=("self",), no_key=True)
@@ -37,16 +31,27 @@ class WriteMixin:
         return queryset.named(name) if hasattr(queryset, "named") else queryset.filter(pk=name)
 
 
-class ModelViewSet(WriteMixin, viewsets.ModelViewSet):
-    """Django REST framework's, writing in transactions."""
+# Each write is one transaction with the checks it rests on.
 
 
-class UpdateDestroyViewSet(
-    WriteMixin,
-    mixins.ListModelMixin,
+class CreateModelMixin(mixins.CreateModelMixin):
+    create = in_transaction(mixins.CreateModelMixin.create)
+
+
+class UpdateModelMixin(mixins.UpdateModelMixin):
+    partial_update = in_transaction(mixins.UpdateModelMixin.partial_update)
+
+
+class DestroyModelMixin(mixins.DestroyModelMixin):
+    destroy = in_transaction(mixins.DestroyModelMixin.destroy)
+
+
+class ModelViewSet(
+    CreateModelMixin,
     mixins.RetrieveModelMixin,
-    mixins.UpdateModelMixin,
-    mixins.DestroyModelMixin,
-    viewsets.GenericViewSet,
+    UpdateModelMixin,
+    DestroyModelMixin,
+    mixins.ListModelMixin,
+    GenericViewSet,
 ):
     pass

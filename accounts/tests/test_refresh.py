@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from functools import partial
+from unittest.mock import patch
 
 import pytest
 from rest_framework.test import APIClient
@@ -39,6 +40,14 @@ def test_a_used_token_is_dead(user):
     assert refresh(token).status_code == 200
     with nothing_changes():
         refused(refresh(token), 401, "token_not_valid")
+
+
+def test_a_token_that_was_used_between_its_check_and_its_use_is_dead_too(user):
+    token = RefreshToken.for_user(user)
+    with patch.object(RefreshToken, "check_blacklist"):
+        assert refresh(token).status_code == 200
+        with nothing_changes():
+            refused(refresh(token), 401, "token_not_valid")
 
 
 @pytest.mark.django_db(transaction=True)

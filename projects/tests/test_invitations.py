@@ -95,7 +95,9 @@ def test_a_project_name_of_several_lines_cannot_forge_the_mail(invite, project):
     project.name = "Engine\nBcc: everybody@example.org"
     project.save(update_fields=["name"])
     assert invite().status_code == 201
-    assert all("everybody@example.org" not in message.recipients() for message in mail.outbox)
+    [message] = mail.outbox
+    assert message.recipients() == ["new@example.org"]
+    assert message.subject == "Join Engine Bcc: everybody@example.org on TicketHub"
 
 
 @pytest.mark.django_db(transaction=True)

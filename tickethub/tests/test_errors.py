@@ -1,0 +1,234 @@
+"""What every refusal looks like, whoever refuses."""
+
+from unittest.mock import patch
+
+import pytest
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, InterfaceError, OperationalError
+from psycopg_pool import PoolTimeout
+from rest_framework.exceptions import ErrorDetail, ValidationError
+
+from accounts.models import User
+from accounts.tests.checks import nothing_changes, refused
+from accounts.tests.factories import UserFactory
+from projects.models import Project
+from projects.tests.factories import LabelFactory, MembershipFactory, ProjectFactory
+from tasks.tests.factories import TaskFactory
+from tickethub.errors import Conflict, PreconditionFailed
+from tickethub.handlers import describe
+
+pytestmark = pytest.mark.django_db
+API = "/api/v1/"
+
+
+@pytest.fixture
+def user():
+    return UserFactory()
+
+
+@pytest.fixture
+def client(as_user, user):
+    client = as_user(user)
+    client.raise_request_exception = False
+    return client
+
+
+def test_401_without_a_token(anonymous):
+    assert refused(anonymous.get(f"{API}projects/"), 401) == {
+        "detail": "Authentication credentials were not provided.",
+        "code": "not_authenticated",
+    }
+
+
+def test_403_for_what_is_seen_but_not_allowed(client, user):
+    ProjectFactory(key="SEEN", viewer=user)
+    with nothing_changes():
+        assert refused(client.patch(f"{API}projects/SEEN/", {"name": "x"}), 403) == {
+            "detail": "You do not have permission to perform this action.",
+            "code": "permission_denied",
+        }
+
+
+def test_404_for_what_is_not_there(client):
+    assert refused(client.get(f"{API}projects/ABSENT/"), 404) == {"detail": "Not found.", "code": "not_found"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["", "nonsense/", "projects/MAIN/nonsense/", "memberships/not-an-id/", "labels/1/", "statuses/%00/"],
+        *["invitations/None/", "relations/x/", "comments/x/", "users/you/", "tasks/x/y/z/", "projects//", "%FF/"],
+        *["memberships/01900000-0000-7000-8000-00000000000g/", "users/01900000-0000-7000-8000-000000000000x/"],
+    ],
+)
+@pytest.mark.parametrize("method", ["get", "patch", "delete", "post"])
+def test_an_address_that_no_route_has_gets_the_same_404_in_json(client, path, method):
+    response = getattr(client, method)(f"{API}{path}", {} if method in {"patch", "post"} else None)
+    refused(response, 404, "not_found")
+    assert response.content == client.get(f"{API}projects/ABSENT/").content
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_address_without_its_last_slash_is_none_also_under_debug(client, settings, debug):
+    settings.DEBUG = debug
+    with nothing_changes():
+        refused(client.post(f"{API}projects", {"key": "NEW", "name": "x"}), 404, "not_found")
+        refused(client.get(f"{API}projects"), 404, "not_found")
+        refused(client.get(f"{API}memberships/not-an-id/"), 404, "not_found")
+
+
+def test_beyond_the_api_a_404_is_a_page(client):
+    response = client.get("/nonsense/")
+    assert response.status_code == 404
+    assert response["Content-Type"].startswith("text/html")
+
+
+@pytest.mark.parametrize("method", ["PUT", "TRACE", "NONSENSE"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        *["auth/register/", "auth/token/", "users/", "users/me/", "projects/", "projects/MAIN/", "memberships/"],
+        *["invitations/", "invitations/accept/", "statuses/", "labels/", "tasks/", "tasks/MAIN-1/", "tasks/bulk/"],
+        *["relations/", "comments/", "events/"],
+    ],
+)
+def test_405_for_methods_that_are_not_offered(client, user, path, method):
+    TaskFactory(project=ProjectFactory(key="MAIN", owner=user))
+    with nothing_changes():
+        response = client.generic(method, f"{API}{path}", "{}", content_type="application/json")
+    refused(response, 405, "method_not_allowed")
+    assert method not in response["Allow"]
+
+
+def test_409_for_a_conflict_with_the_present_state(client, user):
+    project = ProjectFactory(owner=user)
+    with nothing_changes():
+        body = refused(client.delete(f"{API}memberships/{project.memberships.get().pk}/"), 409)
+    assert body == {"detail": "A project needs an owner. Give it another one first.", "code": "last_owner"}
+
+
+def test_400_names_each_field_with_words_and_codes(client):
+    body = refused(client.post(f"{API}projects/", {"key": "x"}), 400)
+    assert body == {
+        "detail": "Some of what was sent is not valid.",
+        "code": "invalid",
+        "errors": {
+            "key": [{"detail": "2 to 10 capital letters or digits, a letter first.", "code": "invalid"}],
+            "name": [{"detail": "This field is required.", "code": "required"}],
+        },
+    }
+
+
+def test_400_for_the_whole_stands_under_non_field_errors(client, user):
+    label = LabelFactory(project__member=user)
+    with nothing_changes():
+        body = refused(client.post(f"{API}labels/", {"project": str(label.project_id), "name": label.name}), 400)
+    assert list(body["errors"]) == ["non_field_errors"]
+
+
+@pytest.mark.parametrize(
+    ("detail", "errors"),
+    [
+        ("no", {"non_field_errors": [("no", "invalid")]}),
+        (["no", "never"], {"non_field_errors": [("no", "invalid"), ("never", "invalid")]}),
+        ({"a": ["no"], "b": "never"}, {"a": [("no", "invalid")], "b": [("never", "invalid")]}),
+        ({"a": {"b": {"c": ["no"]}}}, {"a.b.c": [("no", "invalid")]}),
+        ({"a": [{}, {"b": ["no"]}]}, {"a.1.b": [("no", "invalid")]}),
+        ({"a": {1: ["no"]}}, {"a.1": [("no", "invalid")]}),
+        ({"a": {"non_field_errors": ["no"]}}, {"a": [("no", "invalid")]}),
+        ({"__all__": ["no"]}, {"non_field_errors": [("no", "invalid")]}),
+        ({"a": [ErrorDetail("no", "special")]}, {"a": [("no", "special")]}),
+        ({"message": ["no"], "code": ["never"]}, {"message": [("no", "invalid")], "code": [("never", "invalid")]}),
+        ({"a": {"message": ["no"]}}, {"a.message": [("no", "invalid")]}),
+    ],
+)
+def test_nested_errors_are_told_by_their_paths(detail, errors):
+    told = describe(ValidationError(detail))["errors"]
+    assert {name: [(each["detail"], each["code"]) for each in told[name]] for name in told} == errors
+
+
+def test_412_brings_the_present_state():
+    assert describe(PreconditionFailed({"version": 2})) == {
+        "detail": "This changed since you read it.",
+        "code": "precondition_failed",
+        "current": {"version": 2},
+    }
+
+
+@pytest.mark.parametrize("error", [OperationalError("gone"), InterfaceError("closed"), PoolTimeout("none free")])
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_503_while_the_database_is_away(client, error, method):
+    with patch.object(Project.objects.all().__class__, "visible_to", side_effect=error), nothing_changes():
+        response = getattr(client, method)(f"{API}labels/" if method == "post" else f"{API}projects/", {})
+        if method == "post":
+            response = client.post(f"{API}labels/", {"project": "01900000-0000-7000-8000-000000000000", "name": "x"})
+    refused(response, 503, "unavailable")
+    assert response["Retry-After"] == "2"
+
+
+def test_503_where_the_token_cannot_be_checked_for_want_of_the_database(client):
+    with patch.object(User.objects.__class__, "get", side_effect=OperationalError("gone")):
+        response = client.get(f"{API}projects/")
+    refused(response, 503, "unavailable")
+    assert response["Retry-After"] == "2"
+
+
+def test_503_keeps_the_databases_words_to_itself(client):
+    words = 'connection to server at "10.1.2.3", port 5432 failed: password authentication failed for user "tickethub"'
+    with patch.object(Project.objects.all().__class__, "visible_to", side_effect=OperationalError(words)):
+        response = client.get(f"{API}projects/")
+    assert b"10.1.2.3" not in response.content
+
+
+def test_409_for_what_validation_let_pass_and_the_database_did_not(client):
+    words = 'duplicate key value violates unique constraint "projects_project_key_key" DETAIL: (key)=(SECRET)'
+    with patch.object(Project, "save", side_effect=IntegrityError(words)), nothing_changes():
+        response = client.post(f"{API}projects/", {"key": "NEW", "name": "x"})
+    refused(response, 409, "conflict")
+    assert b"SECRET" not in response.content
+
+
+def test_djangos_own_refusal_is_told_like_ours(client):
+    with patch("projects.views.ProjectViewSet.get_queryset", side_effect=PermissionDenied):
+        refused(client.get(f"{API}projects/"), 403, "permission_denied")
+
+
+def test_what_nobody_foresaw_is_a_500_in_the_same_shape_that_tells_nothing(client):
+    with patch("projects.views.ProjectViewSet.get_queryset", side_effect=ZeroDivisionError("a secret")):
+        response = client.get(f"{API}projects/")
+    assert refused(response, 500) == {"detail": "Something went wrong here.", "code": "error"}
+
+
+def test_a_conflict_undoes_what_the_request_had_done_before_it(client, user):
+    project = ProjectFactory(owner=user)
+    membership = MembershipFactory(project=project)
+    with patch("projects.models.Membership.save", side_effect=Conflict), nothing_changes():
+        refused(client.patch(f"{API}memberships/{membership.pk}/", {"role": "viewer"}), 409, "conflict")
+
+
+def test_a_refusal_carries_the_clients_own_request_id(client):
+    response = client.get(f"{API}projects/ABSENT/", headers={"X-Request-ID": "mine.7"})
+    assert response["X-Request-ID"] == "mine.7"
+
+
+@pytest.mark.parametrize("accept", ["text/html", "application/xml", "image/png", "nonsense"])
+def test_json_comes_whatever_is_accepted_or_406_in_json(client, accept):
+    response = client.get(f"{API}projects/", headers={"Accept": accept})
+    assert response.status_code in {200, 406}
+    assert response["Content-Type"] == "application/json"
+
+
+def test_more_parameters_than_django_reads_get_400_in_json(client):
+    query = "&".join(f"project=P{n}" for n in range(1500))
+    refused(client.get(f"{API}labels/?{query}"), 400)
+
+
+def test_options_of_every_list_say_what_is_offered(client, user):
+    ProjectFactory(key="MAIN", owner=user)
+    for path in (
+        *["users/", "users/me/", "projects/", "projects/MAIN/", "memberships/", "invitations/", "statuses/", "labels/"],
+        *["tasks/", "relations/", "comments/", "events/", "auth/register/", "auth/password/change/", "tasks/bulk/"],
+    ):
+        response = client.options(f"{API}{path}")
+        assert response.status_code == 200, path
+        assert "PUT" not in response["Allow"]
