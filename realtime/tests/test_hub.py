@@ -216,6 +216,7 @@ async def test_a_restored_backup_sends_everybody_to_load_anew(hub, project, ada)
 
 
 async def test_events_pruned_before_they_were_read_mean_loading_anew(hub, project, ada, monkeypatch):
+    @transaction.atomic
     def write_and_prune():
         LabelFactory(project=project)
         LabelFactory(project=project)

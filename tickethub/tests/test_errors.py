@@ -5,6 +5,7 @@ from unittest.mock import patch
 import pytest
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError
+from psycopg.errors import DeadlockDetected
 from psycopg_pool import PoolTimeout
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -178,6 +179,33 @@ def test_503_keeps_the_databases_words_to_itself(client):
     with patch.object(Project.objects.all().__class__, "visible_to", side_effect=OperationalError(words)):
         response = client.get(f"{API}projects/")
     assert b"10.1.2.3" not in response.content
+
+
+def deadlocked(times):
+    """A Project.save that PostgreSQL ends so many times before it lets it pass."""
+    save = Project.save
+    tries = []
+
+    def fail_then_save(project, **kwargs):
+        tries.append(project)
+        if len(tries) <= times:
+            raise OperationalError("deadlock detected") from DeadlockDetected()
+        save(project, **kwargs)
+
+    return patch.object(Project, "save", fail_then_save)
+
+
+def test_a_write_that_another_stood_in_the_way_of_is_done_again(client):
+    with deadlocked(times=2):
+        response = client.post(f"{API}projects/", {"key": "NEW", "name": "x"})
+    assert response.status_code == 201
+    project = Project.objects.get()
+    assert (project.memberships.count(), project.statuses.count()) == (1, 6)
+
+
+def test_503_where_it_is_done_again_in_vain(client):
+    with deadlocked(times=99), nothing_changes():
+        refused(client.post(f"{API}projects/", {"key": "NEW", "name": "x"}), 503, "unavailable")
 
 
 def test_409_for_what_validation_let_pass_and_the_database_did_not(client):
