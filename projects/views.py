@@ -62,8 +62,8 @@ class MembershipViewSet(UpdateModelMixin, DestroyModelMixin, mixins.ListModelMix
     partial_update: Give another role. Admins give and take `viewer` and `member`, owners every role. 409 if the project
     would be without an owner.
 
-    destroy: Remove a person from a project, or leave it, where the membership is the caller's own. Their tasks there are
-    unassigned. 409 for the last owner.
+    destroy: Remove a person from a project, or leave it, where the membership is the caller's own. Their tasks there
+    are unassigned. 409 for the last owner.
     """
 
     serializer_class = MembershipSerializer

@@ -16,7 +16,8 @@ from realtime.serializers import EventSerializer
 from tickethub.errors import Gone
 
 BATCH = 200
-threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="log-reader")
+THREADS = 4
+threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="log-reader")
 
 
 def in_thread(function):

@@ -1,14 +1,17 @@
 """Sockets in tests: a line to the consumer, in the test's own event loop, with its own hub and channel layer."""
 
 import json
+import threading
 from contextlib import asynccontextmanager
 
 import pytest
 from channels.db import database_sync_to_async
 from channels.layers import channel_layers
 from channels.testing import WebsocketCommunicator
+from django.db import connections
 from rest_framework_simplejwt.tokens import RefreshToken
 
+from realtime import reader
 from realtime.hub import Hub
 from tickethub.asgi import application
 
@@ -74,5 +77,18 @@ async def hub():
     hub = Hub.current()
     yield hub
     await hub.close()
+    close_connections_of_readers()
     for layer in channel_layers.backends.values():
         await layer.flush()
+
+
+def close_connections_of_readers():
+    """Close what the reader's threads hold: Channels' communicator keeps them from it, and it would keep the database."""
+    together = threading.Barrier(reader.THREADS)
+
+    def close():
+        together.wait(10)  # or one thread would take all the turns
+        connections.close_all()
+
+    for turn in [reader.threads.submit(close) for _ in range(reader.THREADS)]:
+        turn.result()
