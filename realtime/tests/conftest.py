@@ -83,7 +83,7 @@ async def hub():
 
 
 def close_connections_of_readers():
-    """Close what the reader's threads hold: Channels' communicator keeps them from it, and it would keep the database."""
+    """Close what the reader's threads hold. Channels' communicator keeps them from closing it themselves."""
     together = threading.Barrier(reader.THREADS)
 
     def close():
