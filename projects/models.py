@@ -252,6 +252,11 @@ class Label(TrackedModel):
     def __str__(self):
         return f"{self.project} {self.name}"
 
+    @classmethod
+    def lock_all(cls, ids):
+        """Keep these labels from being deleted until the transaction ends; give the ids of those that are there."""
+        return list(cls.objects.filter(pk__in=ids).locked().values_list("pk", flat=True))
+
     def delete(self, *args, **kwargs):
         """Delete the label, taking it off its tasks: each of them changes, and its watchers are told."""
         with transaction.atomic(savepoint=False):

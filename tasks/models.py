@@ -214,7 +214,10 @@ def grow_version(sender, instance, action, reverse, pk_set, **kwargs):
         name = "labels" if sender is Task.labels.through else "assignees"
         for task in Task.objects.filter(**{name: instance}).locked():
             getattr(task, name).remove(instance)
-    elif action.startswith("pre_") and not getattr(instance, "in_one_change", False):
+        return
+    if action == "pre_add" and sender is Task.labels.through:
+        Label.lock_all([instance.pk] if reverse else pk_set)
+    if action.startswith("pre_") and not getattr(instance, "in_one_change", False):
         changed = tasks_about_to_change(sender, instance, action, reverse, pk_set)
         for task in Task.objects.filter(pk__in=changed).locked():
             task.save(update_fields=[])

@@ -134,11 +134,17 @@ class TaskSerializer(ChangedFieldsSerializer):
     def validate_assignees(self, people):
         """Lock their memberships, so that nobody is assigned who is being removed."""
         memberships = Membership.objects.filter(project=self.project, user__in=people)
-        members = set(memberships.locked().values_list("user_id", flat=True))
-        for person in people:
-            if person.pk not in members:
-                self.fields["assignees"].child_relation.fail("does_not_exist", pk_value=person.pk)
-        return people
+        return self.refuse_missing("assignees", people, memberships.locked().values_list("user_id", flat=True))
+
+    def validate_labels(self, labels):
+        """Lock them, so that no task gets a label that is being deleted: it would lose it again, untold."""
+        return self.refuse_missing("labels", labels, Label.lock_all([label.pk for label in labels]))
+
+    def refuse_missing(self, name, rows, there):
+        """Give the rows. Raises ValidationError for one whose id is not among those that are there, by now."""
+        for pk in {row.pk for row in rows} - set(there):
+            self.fields[name].child_relation.fail("does_not_exist", pk_value=pk)
+        return rows
 
     def validate_parent(self, parent):
         if parent and self.instance:

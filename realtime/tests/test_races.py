@@ -1,0 +1,45 @@
+"""Writes at once: the log tells what the database holds in the end. PostgreSQL interleaves them, SQLite queues them."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from accounts.tests.factories import UserFactory
+from projects.tests.factories import LabelFactory, ProjectFactory
+from realtime.tests.replica import Watch
+from tasks.tests.factories import TaskFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ROUNDS = 25
+
+
+def at_once(*calls):
+    """The answers to calls of the API made at the same time, each on a connection of its own."""
+
+    def run(call):
+        try:
+            return call()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return [future.result() for future in [threads.submit(run, call) for call in calls]]
+
+
+def test_a_label_that_is_deleted_while_tasks_get_it_leaves_them_with_a_word(as_user):
+    ada = UserFactory()
+    project = ProjectFactory(owner=ada)
+    tasks = [TaskFactory(project=project) for _ in range(3)]
+
+    def attach(task, label):
+        return lambda: as_user(ada).patch(f"/api/v1/tasks/{task.pk}/", {"labels": [str(label.pk)]})
+
+    with Watch():
+        for _ in range(ROUNDS):
+            label = LabelFactory(project=project)
+            path = f"/api/v1/labels/{label.pk}/"
+            answers = at_once(*[attach(task, label) for task in tasks], lambda path=path: as_user(ada).delete(path))
+            assert {answer.status_code for answer in answers[:-1]} <= {200, 400}
+            assert answers[-1].status_code == 204
