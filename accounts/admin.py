@@ -12,7 +12,7 @@ from django.db import IntegrityError, models, router
 from django.http import HttpResponseRedirect
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
-from accounts.models import User
+from accounts.models import Session, User
 from tickethub.errors import Conflict
 from tickethub.transactions import in_transaction
 
@@ -162,3 +162,37 @@ class UserAdmin(DomainAdmin, DjangoUserAdmin):
             user.save(update_fields=["is_active"])
             self.log_change(request, user, "Reactivated.")
         self.message_user(request, f"Reactivated: {len(users)}.", messages.SUCCESS)
+
+
+@admin.register(Session)
+class SessionAdmin(DomainAdmin):
+    """Logins are made by logging in; here one looks, and ends them."""
+
+    list_display = ["user", "created_at", "ended_at"]
+    list_filter = [("ended_at", admin.EmptyFieldListFilter), "created_at"]
+    list_select_related = ["user"]
+    search_fields = ["user__email", "user__username", "id__exact", "user__id__exact"]
+    date_hierarchy = "created_at"
+    ordering = ["-created_at"]
+    fields = ["user", "created_at", "ended_at"]
+    actions = ["end"]
+
+    def has_add_permission(self, request):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+    def has_end_permission(self, request):
+        return super().has_change_permission(request)
+
+    @admin.action(permissions=["end"], description="End sessions", location=EVERYWHERE)
+    def end(self, request, queryset):
+        sessions = queryset.open().order_by("pk").select_for_update(of=("self",), no_key=True)
+        for session in sessions:
+            session.end()
+            self.log_change(request, session, "Ended.")
+        self.message_user(request, f"Ended: {len(sessions)}.", messages.SUCCESS)

@@ -5,7 +5,10 @@ from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower
+from django.utils import timezone
 from uuid_utils.compat import uuid7
+
+from tickethub.models import UUIDModel
 
 
 class LowerCaseEmailField(models.EmailField):
@@ -71,3 +74,33 @@ class User(AbstractUser):
         """Close the account: nobody logs in with it again, and its tokens end."""
         self.is_active = False
         self.save(update_fields=["is_active"])
+
+
+class SessionQuerySet(models.QuerySet):
+    def open(self):
+        """Those that nobody has ended."""
+        return self.filter(ended_at=None)
+
+    def of_token(self, token):
+        """The session that a token comes of; none where it was made without a login."""
+        pk = token.get(Session.CLAIM)
+        return self.filter(pk=pk) if pk else self.none()
+
+
+class Session(UUIDModel):
+    """A login. Every token that comes of it names it in a claim: it ends, and they all end with it."""
+
+    CLAIM = "session"
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = SessionQuerySet.as_manager()
+
+    def __str__(self):
+        return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
+
+    def end(self):
+        """Log out: no token that comes of it is refreshed again."""
+        self.ended_at = timezone.now()
+        self.save(update_fields=["ended_at"])

@@ -13,7 +13,7 @@ from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from accounts.models import User
+from accounts.models import Session, User
 from tickethub.serializers import ChangedFieldsSerializer
 
 
@@ -118,11 +118,20 @@ class PasswordResetConfirmSerializer(serializers.Serializer):
 
 
 class LoginSerializer(TokenObtainPairSerializer):
-    """SimpleJWT's own would cut the spaces off the ends of a password, which registering keeps."""
+    """Begin a session, which the tokens name.
+
+    SimpleJWT's own would cut the spaces off the ends of a password, which registering keeps.
+    """
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["password"].trim_whitespace = False
+
+    @classmethod
+    def get_token(cls, user):
+        token = super().get_token(user)
+        token[Session.CLAIM] = str(user.sessions.create().pk)
+        return token
 
 
 class TokenRefreshSerializer(serializers.Serializer):
@@ -140,8 +149,32 @@ class TokenRefreshSerializer(serializers.Serializer):
         user = get_user_model().objects.filter(pk=token[jwt_settings.USER_ID_CLAIM], is_active=True).first()
         if user is None or token.get(jwt_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password):
             raise InvalidToken("This token was revoked.")
+        self.refuse_if_logged_out(token)
         _, first_use = token.blacklist()
         if not first_use:
             raise InvalidToken("This token was used already.")
         fresh = RefreshToken.for_user(user)
+        if Session.CLAIM in token:
+            fresh[Session.CLAIM] = token[Session.CLAIM]
         return {"access": str(fresh.access_token), "refresh": str(fresh)}
+
+    @staticmethod
+    def refuse_if_logged_out(token):
+        """Raise InvalidToken if the token's session has ended. Locks it: a logout comes before this, or after."""
+        session = Session.objects.of_token(token).open().select_for_update(no_key=True)
+        if Session.CLAIM in token and not session:
+            raise InvalidToken("This token was revoked.")
+
+
+class TokenBlacklistSerializer(serializers.Serializer):
+    """End a refresh token, and the session that it comes of."""
+
+    refresh = serializers.CharField(write_only=True)
+
+    @transaction.atomic
+    def validate(self, attrs):
+        token = RefreshToken(attrs["refresh"])
+        for session in Session.objects.of_token(token).open().select_for_update(no_key=True):
+            session.end()
+        token.blacklist()
+        return {}

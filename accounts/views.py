@@ -14,6 +14,7 @@ from accounts.serializers import (
     PasswordResetConfirmSerializer,
     PasswordResetSerializer,
     RegistrationSerializer,
+    TokenBlacklistSerializer,
     UserSerializer,
 )
 from tickethub.filters import refuse_unknown
@@ -44,6 +45,8 @@ class RefreshView(TokenRefreshView):
 
 class LogoutView(TokenBlacklistView):
     """Log out: end a refresh token. An access token made with it lives on until it expires."""
+
+    serializer_class = TokenBlacklistSerializer
 
 
 class PasswordView(generics.GenericAPIView):

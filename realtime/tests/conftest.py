@@ -9,15 +9,16 @@ from channels.db import database_sync_to_async
 from channels.layers import channel_layers
 from channels.testing import WebsocketCommunicator
 from django.db import connections
-from rest_framework_simplejwt.tokens import RefreshToken
 
+from accounts.serializers import LoginSerializer
 from realtime import reader
 from realtime.hub import Hub
 from tickethub.asgi import application
 
 
 def token_of(user):
-    return str(RefreshToken.for_user(user).access_token)
+    """An access token as logging in gives it, of a session of its own."""
+    return str(LoginSerializer.get_token(user).access_token)
 
 
 class Line:

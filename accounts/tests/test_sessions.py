@@ -1,0 +1,199 @@
+"""Sessions: what a login begins and a logout ends."""
+
+from functools import partial
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.auth.models import Permission
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
+
+from accounts.models import Session
+from accounts.tests.checks import all_at_once, nothing_changes, refused
+from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.test_admin import Desk, told
+
+pytestmark = pytest.mark.django_db
+LOGIN, REFRESH, LOGOUT = (f"/api/v1/auth/token/{end}" for end in ("", "refresh/", "blacklist/"))
+ME = "/api/v1/users/me/"
+
+
+@pytest.fixture
+def user():
+    return UserFactory()
+
+
+def login(user):
+    response = APIClient().post(LOGIN, {"email": user.email, "password": PASSWORD})
+    assert response.status_code == 200
+    return response.json()
+
+
+def refresh(pair):
+    return APIClient().post(REFRESH, {"refresh": pair["refresh"]})
+
+
+def logout(pair):
+    return APIClient().post(LOGOUT, {"refresh": pair["refresh"]})
+
+
+def get_me(pair):
+    return APIClient(headers={"Authorization": f"Bearer {pair['access']}"}).get(ME)
+
+
+def claims(pair):
+    """The sessions that the tokens of a pair name."""
+    return {RefreshToken(pair["refresh"], verify=False)["session"], AccessToken(pair["access"])["session"]}
+
+
+def test_login_begins_a_session_that_both_tokens_name(user):
+    pair = login(user)
+    session = Session.objects.get()
+    assert (session.user, session.ended_at) == (user, None)
+    assert claims(pair) == {str(session.pk)}
+
+
+def test_each_login_is_a_session_of_its_own(user):
+    assert claims(login(user)) != claims(login(user))
+    assert user.sessions.open().count() == 2
+
+
+def test_a_refused_login_begins_none(user):
+    with nothing_changes():
+        refused(APIClient().post(LOGIN, {"email": user.email, "password": "wrong"}), 401)
+
+
+def test_a_session_goes_on_in_the_tokens_that_come_of_it(user):
+    first = login(user)
+    second = refresh(first).json()
+    third = refresh(second).json()
+    assert claims(first) == claims(second) == claims(third)
+    assert Session.objects.count() == 1
+
+
+def test_logout_ends_the_session_and_what_would_refresh_it(user):
+    first = login(user)
+    pair = refresh(first).json()
+    response = logout(pair)
+    assert (response.status_code, response.json()) == (200, {})
+    session = Session.objects.get()
+    assert session.ended_at > session.created_at
+    with nothing_changes():
+        for dead in (first, pair):
+            refused(refresh(dead), 401, "token_not_valid")
+            refused(logout(dead), 401, "token_not_valid")
+
+
+def test_an_access_token_stays_good_for_requests_after_the_logout(user):
+    pair = login(user)
+    logout(pair)
+    assert get_me(pair).status_code == 200
+
+
+def test_logout_leaves_the_other_sessions_be(user):
+    here, there, of_another = login(user), login(user), login(UserFactory())
+    logout(here)
+    assert Session.objects.open().count() == 2
+    for pair in (there, of_another):
+        assert refresh(pair).status_code == 200
+
+
+def test_a_token_of_an_ended_session_is_not_refreshed(user):
+    pair = login(user)
+    Session.objects.get().end()
+    with nothing_changes():
+        refused(refresh(pair), 401, "token_not_valid")
+
+
+def test_a_token_of_a_session_that_is_no_more_is_not_refreshed(user):
+    pair = login(user)
+    Session.objects.all().delete()
+    with nothing_changes():
+        refused(refresh(pair), 401, "token_not_valid")
+    assert logout(pair).status_code == 200
+
+
+def test_logout_of_a_session_that_has_ended_leaves_the_time_of_its_end(user):
+    pair = login(user)
+    session = Session.objects.get()
+    session.end()
+    assert logout(pair).status_code == 200
+    assert Session.objects.get().ended_at == session.ended_at
+
+
+def test_a_token_that_was_made_without_a_login_needs_no_session(user):
+    token = RefreshToken.for_user(user)
+    pair = refresh({"refresh": str(token)}).json()
+    assert "session" not in AccessToken(pair["access"])
+    assert get_me(pair).status_code == 200
+    assert logout(pair).status_code == 200
+    assert not Session.objects.exists()
+
+
+def test_a_new_password_ends_the_tokens_of_every_session(user):
+    pairs = [login(user), login(user)]
+    user.set_password("another long word")
+    user.save(update_fields=["password"])
+    for pair in pairs:
+        refused(refresh(pair), 401, "token_not_valid")
+        refused(get_me(pair), 401)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_a_logout_and_refreshes_at_once_nothing_comes_that_outlives_the_logout(user):
+    for _ in range(5):
+        pair = login(user)
+        answers = []
+
+        def refresh_and_keep(pair=pair, answers=answers):
+            answers.append(refresh(pair))
+            return answers[-1]
+
+        statuses = all_at_once([refresh_and_keep, partial(logout, pair)])
+        assert statuses in ([200, 200], [200, 401])
+        child = next((answer.json() for answer in answers if answer.status_code == 200), None)
+        session = Session.objects.get(pk=next(iter(claims(pair))))
+        if session.ended_at and child:
+            refused(refresh(child), 401, "token_not_valid")
+        assert session.ended_at or child  # a logout with a token that was just refreshed is told so: 401
+
+
+# --- The admin ---
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+def test_sessions_are_looked_at_and_neither_made_nor_changed_nor_deleted(desk, user):
+    login(user)
+    session = Session.objects.get()
+    assert desk.open(Session, "changelist").context["cl"].result_count == 1
+    assert desk.open(session).status_code == 200
+    assert desk.open(Session, "add").status_code == 403
+    assert desk.client.post(desk.url(session), {"ended_at_0": "2031-12-10"}).status_code == 403
+    assert desk.delete(session).status_code == 403
+    assert Session.objects.get().ended_at is None
+
+
+@pytest.mark.parametrize("page", ["changelist", "change"])
+def test_sessions_are_ended(desk, user, page):
+    pair, other = login(user), login(user)
+    session = Session.objects.get(pk=claims(pair).pop())
+    assert told(desk.act("end", session, page=page)) == ["Ended: 1."]
+    assert told(desk.act("end", session, page=page))[-1] == "Ended: 0."
+    assert [entry.change_message for entry in LogEntry.objects.filter(object_id=session.pk)] == ["Ended."]
+    assert [refresh(each).status_code for each in (pair, other)] == [401, 200]
+
+
+def test_who_may_only_look_ends_none(client, user):
+    login(user)
+    session = Session.objects.get()
+    looker = UserFactory(is_staff=True)
+    looker.user_permissions.add(Permission.objects.get(codename="view_session", content_type__app_label="accounts"))
+    client.force_login(looker)
+    data = {"action": "end", "_selected_action": [str(session.pk)]}
+    assert client.get(Desk.url(Session, "changelist")).status_code == 200
+    client.post(Desk.url(Session, "changelist"), data)
+    assert Session.objects.get().ended_at is None
