@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from django.db import connection, transaction
 
+from projects.models import Project
 from realtime import bell
 from realtime.models import Event, Stream
 from realtime.things import THINGS
@@ -50,6 +51,11 @@ class Ledger:
         request = current_request.get()
         return self.changes.setdefault((model, pk, request and request.id), Change())
 
+    def has_told_the_end_of(self, project_id):
+        """Whether the deletion of a project is written, and was not rolled back since."""
+        event = self.change_of(Project, project_id).event
+        return bool(event and event.type == "project.deleted" and Event.objects.filter(pk=event.pk).exists())
+
 
 def note_before(model, pk):
     """Note what a row is before it changes, locked so that it is this transaction that changes it next."""
@@ -63,6 +69,8 @@ def tell(row, verb):
     """Write the event of a row that was just created, updated or deleted, or add to the one this request wrote."""
     model, thing = type(row), THINGS[type(row)]
     ledger = Ledger.current()
+    if ledger.has_told_the_end_of(thing.project_id(row)):  # which stands for all in it
+        return
     change = ledger.change_of(model, row.pk)
     now = None if verb == "deleted" else thing.show(row.pk)
     if verb == "updated" and now == (change.event.object if change.event else change.before):

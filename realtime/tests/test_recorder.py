@@ -135,6 +135,24 @@ def test_deleting_a_task_stands_for_what_hung_on_it_and_changes_its_children(tas
     assert not TaskRelation.objects.exists()
 
 
+def test_the_deletion_of_a_project_is_the_last_of_its_events(task):
+    TaskFactory(project=task.project, parent=task)
+    with Watch() as watch:
+        task.project.delete()
+    assert watch.types == ["project.deleted"]
+
+
+def test_the_deletion_of_a_project_that_is_taken_back_silences_nothing(task):
+    with Watch() as watch, transaction.atomic():
+        Task.objects.filter(pk=task.pk).update(title="First")
+        rolled_back(Project.objects.get(pk=task.project_id).delete)
+        Task.objects.filter(pk=task.pk).update(title="Then")
+        LabelFactory(project=task.project)
+    assert watch.types == ["task.updated", "label.created"]
+    assert watch.events[0].object["title"] == "Then"
+    assert contiguous(task.project)
+
+
 def test_changes_of_one_transaction_to_one_object_are_one_event(task, ada):
     with Watch() as watch, transaction.atomic():
         task.title = "New"
