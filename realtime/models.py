@@ -1,6 +1,7 @@
 """The log: what happened in each project, numbered in the order of commit."""
 
 import secrets
+from itertools import takewhile
 
 from django.db import connection, models
 from django.utils import timezone
@@ -61,6 +62,16 @@ class EventQuerySet(models.QuerySet):
     def about_task(self, task_id):
         """What happened to a task and to what hangs on it."""
         return self.filter(models.Q(task_id=task_id) | models.Q(other_task_id=task_id))
+
+    def prune(self, project_id, before, limit):
+        """Delete a project's events of before a time, oldest first, at most `limit`; the newest stays. Gives how many.
+
+        It stops at the first that is younger, even if a clock that went wrong left an older one behind it: no gap.
+        """
+        newest = self.of(project_id).values("seq").last()
+        oldest = self.of(project_id).filter(seq__lt=newest["seq"]).values_list("seq", "at")[:limit] if newest else []
+        old = [seq for seq, at in takewhile(lambda row: row[1] < before, oldest)]
+        return self.of(project_id).filter(seq__lte=old[-1]).delete()[0] if old else 0
 
 
 class Event(UUIDModel):
