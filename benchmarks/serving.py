@@ -40,7 +40,7 @@ async def served(count):
             check(await (await start("manage.py", "migrate", "-v0")).wait() == 0, "migrate failed")
             urls = []
             for port in free_ports(count):
-                processes.append(await start("-m", "daphne", "-p", str(port), "tickethub.asgi:application"))
+                processes.append(await start("-m", "tickethub.server", "-p", str(port), "tickethub.asgi:application"))
                 urls.append(f"http://127.0.0.1:{port}")
                 await ready(processes[-1], urls[-1])
             yield urls

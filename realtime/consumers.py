@@ -11,11 +11,13 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from rest_framework.exceptions import APIException
 
-from realtime import close_codes, reader
+from realtime import reader
 from realtime.hub import Hub, Subscription
+from realtime.wire import INTERNAL, RESTARTING, TOO_LARGE, WRITE, framed
 from tickethub.errors import Gone
 
 logger = logging.getLogger(__name__)
+PING = '{"type": "ping"}'
 
 
 class Refused(Exception):
@@ -75,52 +77,70 @@ class LineConsumer(AsyncWebsocketConsumer):
 
     async def connect(self):
         self.window = Window(self.limits["WINDOW"])
+        self.write = self.scope.get("extensions", {}).get(WRITE)
         self.hub = Hub.current()
         self.hub.lines.add(self)
         await self.accept()
 
     async def disconnect(self, code):
-        self.hub.lines.discard(self)
+        self.hub.forget_line(self)
         self.drop_all()
 
     def drop_all(self):
         for subscription in list(self.subscriptions.values()):
             subscription.drop()
 
+    async def server_draining(self, message):
+        await self.leave(RESTARTING)
+
+    async def leave(self, close_code):
+        """Close, without a word."""
+        if not self.is_closing:
+            self.is_closing = True
+            self.drop_all()
+            await self.close(close_code)
+
     async def fail(self, close_code, code, detail):
         """Say why, and close."""
-        if self.is_closing:
-            return
-        await self.send_frame(type="error", code=code, detail=detail)
-        self.is_closing = True
-        self.drop_all()
-        await self.close(close_code)
+        if not self.is_closing:
+            await self.put([json.dumps({"type": "error", "code": code, "detail": detail})])
+            await self.leave(close_code)
 
     async def give_up(self):
         """Close a line that we failed."""
-        await self.fail(close_codes.INTERNAL, "internal", "Something went wrong here. Come back with the cursor.")
+        await self.fail(INTERNAL, "internal", "Something went wrong here. Come back with the cursor.")
 
     async def send_frame(self, **frame):
         told = {name: value for name, value in frame.items() if value is not None}
-        await self.send_text(json.dumps(told))
+        await self.send_within_window([json.dumps(told)])
 
-    async def send_text(self, text):
-        """Send a frame, unless too much is unanswered: kept for a reader that stalls, it would fill the server."""
+    async def send_batch(self, batch):
+        await self.send_within_window(batch.texts, batch.data)
+
+    async def send_within_window(self, texts, data=None):
+        """Send frames, unless too much is unanswered: kept for a reader that stalls, it would fill the server."""
         if self.is_closing:
             return
         if self.window.unanswered > self.window.size:
-            self.window.size = float("inf")  # for the words of farewell
             await self.fail(4408, "too_slow", "Too much is unanswered. Come back with the cursor.")
             return
-        is_time_to_ask = self.window.add(len(text.encode()))
-        await self.send(text)
-        if is_time_to_ask:
+        if self.window.add(await self.put(texts, data)):
             await self.ping()
+
+    async def put(self, texts, data=None):
+        """Send frames, as the bytes they are already where the server takes those. Give how many bytes."""
+        data = data or b"".join(map(framed, texts))
+        if self.write:
+            self.write(data)
+        else:
+            for text in texts:
+                await self.send(text)
+        return len(data)
 
     async def ping(self):
         self.window.ask()
         self.pinged_at = time.time()
-        await self.send('{"type": "ping"}')
+        await self.put([PING])
 
     async def room(self):
         """Wait until the client has answered for enough, so that catching up does not run it over."""
@@ -135,7 +155,7 @@ class LineConsumer(AsyncWebsocketConsumer):
         if self.person is None:
             if now > self.opened_at + self.limits["AUTHENTICATE_WITHIN"]:
                 await self.fail(4401, "not_authenticated", "No token came in time.")
-        elif now >= self.person.expires_at:
+        elif now >= self.person.expires_at + self.limits["EXPIRY_GRACE"]:
             await self.fail(4401, "token_expired", "The token has expired. Refresh it and come back with the cursor.")
         if now >= self.pinged_at + self.limits["PING_EVERY"] and not self.is_closing:
             await self.ping()
@@ -158,9 +178,7 @@ class LineConsumer(AsyncWebsocketConsumer):
 
     async def may_speak(self, text):
         if text is not None and len(text.encode()) > self.limits["MAX_FRAME"]:
-            self.is_closing = True
-            self.drop_all()
-            await self.close(close_codes.TOO_LARGE)
+            await self.leave(TOO_LARGE)
             return False
         now = time.time()
         if now >= self.minute + 60:
@@ -193,11 +211,18 @@ class LineConsumer(AsyncWebsocketConsumer):
             return
         if self.person and person.id != self.person.id:
             raise Refused("other_user", "This line is another person's. Open one of your own.")
+        lines = self.hub.lines_of(person)
+        if self not in lines and len(lines) >= self.limits["MAX_LINES"]:
+            await self.fail(4429, "too_many_lines", "You have as many lines open as one may. Close another one.")
+            return
+        lines.add(self)
         self.person = person
         expires_at = datetime.fromtimestamp(person.expires_at, UTC).isoformat().replace("+00:00", "Z")
         await self.send_frame(type="authenticated", user=person.id, expires_at=expires_at, ref=ref)
 
     async def on_subscribe(self, message, ref):
+        if time.time() >= self.person.expires_at:
+            raise Refused("token_expired", "The token has expired. Authenticate with a new one first.")
         name, after = word(message, "project"), word(message, "after") if message.get("after") is not None else None
         try:
             grant = await reader.grant(self.person.id, name, after)

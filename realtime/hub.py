@@ -18,6 +18,9 @@ from realtime.bell import GROUP
 logger = logging.getLogger(__name__)
 
 
+RECENT = 1024 * 1024  # bytes of the log that a feed keeps for those who come next
+
+
 class Feed:
     """One project in this process: how far it has been told, and to whom. It goes on only number by number."""
 
@@ -26,6 +29,8 @@ class Feed:
         self.seq = seq
         self.live = set()
         self.catching_up = set()
+        self.recent = []
+        self.reading = asyncio.Lock()
         self.news = asyncio.Event()
         self.news.set()
         self.pump = asyncio.create_task(self.run())
@@ -45,23 +50,46 @@ class Feed:
 
     async def advance(self):
         """Read the log on to its end, and tell those who are up to date."""
-        while frames := await reader.events_after(self.project_id, self.seq):
-            if frames[0].seq != self.seq + 1:  # pruned away before it was read
+        batch = await reader.events_after(self.project_id, self.seq)
+        while batch:
+            if batch.first != self.seq + 1:  # pruned away before it was read
                 await self.resync()
                 return
-            for frame in frames:
-                self.seq = frame.seq
-                for subscription in tuple(self.live):
-                    await subscription.deliver_or_fail(frame)
+            self.seq = batch.last
+            for subscription in tuple(self.live):
+                await subscription.deliver_or_fail(batch)
+            # What is committed after the last look rings, or is found by the next look at the heads.
+            batch = None if batch.is_last else await reader.events_after(self.project_id, self.seq)
+
+    async def after(self, seq):
+        """The next batch for one who catches up. Many who ask at the same time, as after a restart, share one read."""
+        if batch := self.recall(seq):
+            return batch
+        async with self.reading:
+            if batch := self.recall(seq):
+                return batch
+            if batch := await reader.events_after(self.project_id, seq):
+                self.remember(batch)
+            return batch
+
+    def recall(self, seq):
+        return next((batch.after(seq) for batch in self.recent if batch.first <= seq + 1 <= batch.last), None)
+
+    def remember(self, batch):
+        self.recent.append(batch)
+        while len(self.recent) > 1 and sum(len(batch.data) for batch in self.recent) > RECENT:
+            del self.recent[0]
 
     async def resync(self):
         """Send everybody back to the lists: what they would need next is not in the log."""
-        for subscription in tuple(self.live):
+        for subscription in (*self.live, *self.catching_up):
             await subscription.resync()
 
 
 class Subscription:
     """One socket following one project. `seq` is the last event it got, `granted` the newest when it was let in."""
+
+    __slots__ = ("catch_up", "feed", "granted", "line", "project_id", "seq")
 
     def __init__(self, line, grant):
         self.line = line
@@ -84,33 +112,39 @@ class Subscription:
         if self in self.feed.catching_up:
             self.feed.catching_up.remove(self)
             self.feed.live.add(self)
+        self.catch_up = None
 
     async def read_on(self):
-        frames = await reader.events_after(self.project_id, self.seq)
-        if not frames or frames[0].seq != self.seq + 1:
+        batch = await self.feed.after(self.seq)
+        if batch is None or batch.first != self.seq + 1:
             await self.resync()
-        for frame in frames:
-            if not self.is_over:
-                await self.line.room()
-                await self.deliver(frame)
+        else:
+            await self.line.room()
+            await self.deliver(batch)
 
-    async def deliver(self, frame):
-        """Send an event once, and end where it says that this person may see no more."""
-        if frame.seq <= self.seq or self.is_over:
+    async def deliver(self, batch):
+        """Send events, each once, and end where one says that this person may see no more."""
+        batch = None if self.is_over else batch.after(self.seq)
+        if batch is None:
             return
-        self.seq = frame.seq
-        await self.line.send_text(frame.text)
-        if frame.type == "project.deleted":
-            await self.end("deleted")
-        elif frame.type == "membership.deleted" and frame.user_id == self.line.person.id and frame.seq > self.granted:
-            await self.end("access_revoked")
+        end = next((frame for frame in batch.ends if self.ends_with(frame)), None)
+        if end:
+            batch = batch.until(end.seq)
+        self.seq = batch.last
+        await self.line.send_batch(batch)
+        if end:
+            await self.end("deleted" if end.type == "project.deleted" else "access_revoked")
 
-    async def deliver_or_fail(self, frame):
+    def ends_with(self, frame):
+        is_own = frame.user_id == self.line.person.id and frame.seq > self.granted
+        return frame.seq > self.seq and (frame.type == "project.deleted" or is_own)
+
+    async def deliver_or_fail(self, batch):
         """Deliver; if this line cannot take it, close it alone: the others are to get theirs."""
         try:
-            await self.deliver(frame)
+            await self.deliver(batch)
         except Exception:
-            logger.exception("Could not deliver %s of %s", frame.seq, self.project_id)
+            logger.exception("Could not deliver %s of %s", batch.first, self.project_id)
             await self.line.give_up()
 
     @property
@@ -132,7 +166,7 @@ class Subscription:
         self.feed.live.discard(self)
         self.feed.catching_up.discard(self)
         self.line.hub.forget(self.feed)
-        if self.catch_up is not asyncio.current_task():
+        if self.catch_up and self.catch_up is not asyncio.current_task():
             self.catch_up.cancel()
 
 
@@ -144,6 +178,7 @@ class Hub:
     def __init__(self):
         self.feeds = {}
         self.lines = set()
+        self.people = {}  # user id: the lines that they authenticated
         self.tasks = [asyncio.create_task(run()) for run in (self.listen, self.heal, self.tick)]
 
     @classmethod
@@ -161,6 +196,16 @@ class Hub:
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
         self.of_loop.pop(asyncio.get_running_loop(), None)
+
+    def lines_of(self, person):
+        return self.people.setdefault(person.id, set())
+
+    def forget_line(self, line):
+        self.lines.discard(line)
+        if line.person:
+            self.lines_of(line.person).discard(line)
+            if not self.people[line.person.id]:
+                del self.people[line.person.id]
 
     def feed_of(self, grant):
         if grant.project_id not in self.feeds:
@@ -198,9 +243,11 @@ class Hub:
         """Look at the heads and at the people each second, for bells that were lost."""
         while True:
             await asyncio.sleep(settings.WEBSOCKET["HEAL_EVERY"])
+            for feed in self.feeds.values():
+                feed.recent.clear()
             try:
                 await self.check_heads()
-                await self.check_people({line.person.id for line in self.lines if line.person})
+                await self.check_people(self.people)
             except Exception:
                 logger.exception("Could not look for news")
 
@@ -215,13 +262,11 @@ class Hub:
                 await feed.resync()
 
     async def check_people(self, user_ids):
-        """Close the lines of those who were deactivated, or whose password changed since they authenticated."""
-        lines = [line for line in self.lines if line.person and line.person.id in user_ids]
-        if not lines:
-            return
-        now = await reader.fingerprints({line.person.id for line in lines})
-        for line in lines:
-            if now.get(line.person.id) != line.person.fingerprint:
+        """Close the lines of those whose token has ended early: deactivated, logged out, or with a new password."""
+        told = [(line, line.person) for pk in user_ids for line in self.people.get(pk, ())]
+        valid = await reader.valid({person for _, person in told}) if told else set()
+        for line, person in told:
+            if person not in valid and line.person is person:
                 await line.fail(4401, "token_revoked", "This token has ended. Log in again.")
 
     async def tick(self):

@@ -4,18 +4,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from channels.db import DatabaseSyncToAsync
-from rest_framework.utils import json
-from rest_framework.utils.encoders import JSONEncoder
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from accounts.models import User
+from accounts.models import Session, User
 from projects.models import Project
+from realtime.frames import Batch, Frame
 from realtime.models import Event, Stream
-from realtime.serializers import EventSerializer
 from tickethub.errors import Gone
 
-BATCH = 200
+BATCH = 200  # events
+BATCH_SIZE = 256 * 1024  # characters, about: no batch gets another event beyond it
+FIRST_LOOK = 4  # events: an event has up to some hundred thousand characters
 THREADS = 4
 threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="log-reader")
 
@@ -25,21 +26,12 @@ def in_thread(function):
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
-    """An event, encoded once for all who get it."""
-
-    seq: int
-    type: str
-    user_id: str | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Person:
-    """Whom a token stands for, until when (seconds since the epoch), and what changes with their password."""
+    """Whom a token stands for, until when (seconds since the epoch), what changes with their password, their login."""
 
     id: str
     fingerprint: str
+    session: str | None
     expires_at: int
 
 
@@ -53,20 +45,26 @@ class Grant:
     head: int
 
 
-def encode(event):
-    """The frame of an event. A frame has a `type` of its own, so the event's goes by the name of `event`."""
-    shown = EventSerializer(event).data
-    kind = shown.pop("type")
-    text = json.dumps(
-        {"type": "event", "event": kind, **shown}, cls=JSONEncoder, ensure_ascii=False, separators=(",", ":")
-    )
-    return Frame(event.seq, kind, event.user_id and str(event.user_id), text)
-
-
 @in_thread
 def events_after(project_id, seq):
-    """The next frames of a project, at most BATCH."""
-    return [encode(event) for event in Event.objects.of(project_id).filter(seq__gt=seq)[:BATCH]]
+    """The next Batch of a project, None where there is none.
+
+    It looks at few rows first and at more as long as they are small: an idle look costs one query, and a log of large
+    events does not fill the memory.
+    """
+    frames, size, step = [], 0, FIRST_LOOK
+    while len(frames) < BATCH and size < BATCH_SIZE:
+        step = min(step, BATCH - len(frames))
+        events = Event.objects.of(project_id).filter(seq__gt=frames[-1].seq if frames else seq)[:step]
+        more = [Frame.of(event) for event in events]
+        if frames and more and more[0].seq != frames[-1].seq + 1:  # pruned away between two looks
+            break
+        frames += more
+        size += sum(len(frame.text) for frame in more)
+        if len(more) < step:
+            return Batch(frames, is_last=True) if frames else None
+        step *= 4
+    return Batch(frames)
 
 
 @in_thread
@@ -81,14 +79,20 @@ def authenticate(token):
     authentication = JWTAuthentication()
     validated = authentication.get_validated_token(token)
     user = authentication.get_user(validated)
-    return Person(str(user.pk), get_md5_hash_password(user.password), validated["exp"])
+    if Session.CLAIM in validated and not Session.objects.of_token(validated).open().exists():
+        raise InvalidToken("This token was revoked.")
+    fingerprint = get_md5_hash_password(user.password)
+    return Person(str(user.pk), fingerprint, validated.get(Session.CLAIM), validated["exp"])
 
 
 @in_thread
-def fingerprints(user_ids):
-    """`{user id: fingerprint}` of those of these users who may log in."""
-    users = User.objects.filter(pk__in=user_ids, is_active=True).values_list("pk", "password")
-    return {str(pk): get_md5_hash_password(password) for pk, password in users}
+def valid(people):
+    """Those of these people who may stay: neither deactivated, nor with a new password, nor logged out."""
+    users = User.objects.filter(pk__in={person.id for person in people}, is_active=True).values_list("pk", "password")
+    now = {str(pk): get_md5_hash_password(password) for pk, password in users}
+    logins = {person.session for person in people if person.session}
+    sessions = {None, *map(str, Session.objects.filter(pk__in=logins).open().values_list("pk", flat=True))}
+    return {person for person in people if now.get(person.id) == person.fingerprint and person.session in sessions}
 
 
 @in_thread

@@ -4,7 +4,7 @@ from django.db import transaction
 from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
-from accounts.models import User
+from accounts.models import Session, User
 from projects.models import Membership, Project
 from realtime import bell
 from realtime.recorder import note_before, tell
@@ -78,6 +78,12 @@ def after_user(sender, instance, raw, update_fields, **kwargs):
         tell(membership, "updated")
     if not update_fields or {"is_active", "password"} & set(update_fields):
         transaction.on_commit(lambda: bell.ring(users=[instance.pk]), robust=True)
+
+
+@receiver(post_save, sender=Session)
+def after_session(sender, instance, **kwargs):
+    if instance.ended_at:
+        transaction.on_commit(lambda: bell.ring(users=[instance.user_id]), robust=True)
 
 
 def memberships_showing(user, raw, update_fields):

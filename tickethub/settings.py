@@ -249,14 +249,17 @@ SIMPLE_JWT = {
 # The socket: seconds, bytes and counts; docs/realtime.md says what each does to a client.
 WEBSOCKET = {
     "AUTHENTICATE_WITHIN": 5,
+    "EXPIRY_GRACE": 20,
     "PING_EVERY": 25,
-    "WINDOW": 1024 * 1024,
+    "WINDOW": env.number("WEBSOCKET_WINDOW_KIB", 1024) * 1024,
     "ROOM_WITHIN": 60,
-    "MAX_FRAME": 64 * 1024,
+    "MAX_FRAME": env.number("WEBSOCKET_MAX_FRAME_KIB", 64) * 1024,
     "MAX_MESSAGES_PER_MINUTE": env.number("WEBSOCKET_MESSAGES_PER_MINUTE", 600),
     "MAX_SUBSCRIPTIONS": env.number("WEBSOCKET_MAX_SUBSCRIPTIONS", 200),
+    "MAX_LINES": env.number("WEBSOCKET_MAX_LINES", 100),
     "HEAL_EVERY": 1,
 }
+EVENT_RETENTION_DAYS = env.number("EVENT_RETENTION_DAYS", 30)
 
 # --- Documentation and profiling ----------------------------------------------------------------------------------
 

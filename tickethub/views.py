@@ -56,11 +56,12 @@ def healthz(request):
 
 
 def readyz(request):
-    """Whether the database, its migrations and the channel layer are there: 200, else 503; `checks` says which."""
+    """Whether the database, its migrations and the channel layer are there, and the server stays: 200, else 503."""
     checks = {
         name: passes(check)
         for name, check in [("database", has_database), ("migrations", is_migrated), ("channel_layer", bell.check)]
     }
+    checks["serving"] = not is_draining(request)
     ready = all(checks.values())
     body = {"status": "ok" if ready else "unavailable", "checks": checks}
     return JsonResponse(body, status=200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
@@ -71,6 +72,11 @@ def passes(check):
         return check() is not False
     except Exception:
         return False
+
+
+def is_draining(request):
+    """Whether the server is about to end; only ours says so."""
+    return getattr(request, "scope", {}).get("state", {}).get("is_draining", False)
 
 
 def has_database():

@@ -1,17 +1,20 @@
 """The hub: what reaches whom, also when the bell does not ring."""
 
 import asyncio
+from contextlib import AsyncExitStack
 
 import pytest
 from channels.db import database_sync_to_async
 from django.db import OperationalError, transaction
+from django.utils import timezone
 
+from accounts.models import Session
 from accounts.tests.factories import UserFactory
 from projects.models import Membership, Role
 from projects.tests.factories import LabelFactory, ProjectFactory
 from realtime import bell, reader
 from realtime.models import Event, Stream
-from realtime.tests.conftest import open_line
+from realtime.tests.conftest import open_line, token_of
 from tasks.tests.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -110,7 +113,7 @@ async def test_a_database_that_is_away_for_a_moment_loses_nothing(hub, project, 
 
     async with open_line(ada, project="AB") as line:
         with monkeypatch.context() as patch:
-            for name in ("events_after", "heads", "fingerprints"):
+            for name in ("events_after", "heads", "valid"):
                 patch.setattr(reader, name, away)
             await in_db(LabelFactory)(project=project)
             assert await line.hears_nothing(1.2)
@@ -156,7 +159,13 @@ async def test_a_deleted_project_ends_the_subscription(hub, project, ada):
     assert not hub.feeds
 
 
+def log_out(user):
+    for session in user.sessions.all():
+        session.end()
+
+
 CREDENTIALS_END = {
+    "logging out": log_out,
     "deactivation": lambda user: user.deactivate(),
     "a new password": lambda user: [user.set_password("another long word"), user.save(update_fields=["password"])],
 }
@@ -172,6 +181,106 @@ async def test_ended_credentials_close_the_line(how, rings, hub, project, ada, b
         assert (await line.hear(timeout=2.5))["code"] == "token_revoked"
         assert await line.closed_with() == 4401
         assert await other.hears_nothing()
+
+
+async def test_logging_out_leaves_the_lines_of_other_logins(hub, project, ada):
+    async with open_line(ada, project="AB"):
+        [stays] = hub.lines
+        async with open_line(ada, project="AB") as goes:
+            [session] = [line.person.session for line in hub.lines if line is not stays]
+            await in_db(lambda: Session.objects.get(pk=session).end())()
+            assert (await goes.hear())["code"] == "token_revoked"
+            await hub.check_people({str(ada.pk)})
+            assert not stays.is_closing
+
+
+async def test_a_token_of_an_ended_session_opens_no_line(hub, ada):
+    token = await in_db(token_of)(ada)
+    await in_db(log_out)(ada)
+    async with open_line() as line:
+        assert (await line.ask(type="authenticate", token=token))["code"] == "token_not_valid"
+        assert await line.closed_with() == 4401
+
+
+async def test_ended_credentials_close_a_line_that_is_catching_up(hub, project, ada, settings, monkeypatch):
+    monkeypatch.setattr(reader, "BATCH", 3)
+    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 4_000}
+    cursor = (await in_db(Event.objects.newest)(project.pk)).cursor
+    for _ in range(10):
+        await in_db(TaskFactory)(project=project, description="x" * 500)
+    async with open_line(ada, project="AB", after=cursor) as line:
+        await line.hear()
+        await in_db(log_out)(ada)
+        heard = [await line.hear()]
+        while heard[-1]["type"] == "event":
+            heard.append(await line.hear())
+        assert heard[-1]["code"] == "token_revoked"
+        assert len(heard) < 10
+        assert await line.closed_with() == 4401
+
+
+async def test_an_archived_project_is_followed_on(hub, project, ada):
+    async with open_line(ada, project="AB") as line:
+        for moment in (timezone.now(), None):
+            project.archived_at = moment
+            await in_db(project.save)()
+            heard = await line.hear()
+            assert (heard["event"], bool(heard["object"]["archived_at"])) == ("project.updated", bool(moment))
+
+
+async def test_a_burst_of_returning_clients_shares_the_reads_of_the_log(hub, project, ada, monkeypatch):
+    cursors = []
+    for _ in range(30):
+        await in_db(LabelFactory)(project=project)
+        cursors.append((await in_db(Event.objects.newest)(project.pk)).cursor)
+    reads, read = [], reader.events_after
+
+    async def counted(project_id, seq):
+        reads.append(seq)
+        return await read(project_id, seq)
+
+    monkeypatch.setattr(reader, "events_after", counted)
+    async with AsyncExitStack() as stack:
+        places = [n % 3 for n in range(15)]
+        lines = [
+            await stack.enter_async_context(open_line(ada, project="AB", after=cursors[place])) for place in places
+        ]
+        for line, place in zip(lines, places, strict=True):
+            assert [frame["seq"] for frame in await line.hear_all(29 - place)] == list(range(11 + place, 40))
+    assert len(reads) < 10
+
+
+async def test_a_slow_client_who_catches_up_does_not_delay_the_others(hub, project, ada, bob, settings, monkeypatch):
+    monkeypatch.setattr(reader, "BATCH", 2)
+    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 4_000}
+    cursor = (await in_db(Event.objects.newest)(project.pk)).cursor
+    for _ in range(10):
+        await in_db(TaskFactory)(project=project, description="x" * 500)
+    async with open_line(ada, project="AB", after=cursor), open_line(bob, project="AB", after=cursor) as quick:
+        assert [frame["seq"] for frame in await quick.hear_all(10)] == list(range(10, 20))  # the other answers no ping
+        await in_db(LabelFactory)(project=project)
+        assert (await quick.hear())["event"] == "label.created"
+
+
+async def test_a_person_may_have_only_so_many_lines(hub, ada, bob, settings):
+    settings.WEBSOCKET = settings.WEBSOCKET | {"MAX_LINES": 2}
+    async with open_line(ada) as first, open_line(ada), open_line(bob), open_line() as third:
+        token = await in_db(token_of)(ada)
+        assert (await third.ask(type="authenticate", token=token))["code"] == "too_many_lines"
+        assert await third.closed_with() == 4429
+        assert (await first.ask(type="authenticate", token=token))["type"] == "authenticated"
+    async with open_line(ada):
+        assert len(hub.people) == 1
+
+
+async def test_a_server_that_drains_sends_its_lines_away(hub, project, ada):
+    async with open_line(ada, project="AB") as line:
+        for _ in range(2):
+            await line.communicator.send_input({"type": "server.draining"})
+        assert await line.closed_with() == 1012
+        await in_db(LabelFactory)(project=project)
+        assert await line.hears_nothing()
+        assert not hub.feeds
 
 
 async def test_a_change_of_name_closes_no_line(hub, project, ada):
@@ -243,14 +352,11 @@ async def test_a_log_that_cannot_be_read_while_catching_up_closes_the_line(hub, 
 async def test_a_line_that_cannot_take_an_event_takes_none_from_the_others(hub, project, ada, bob, monkeypatch):
     async with open_line(ada, project="AB") as first, open_line(bob, project="AB") as second:
         [broken] = [line for line in hub.lines if line.person.id == str(ada.pk)]
-        whole = broken.send_text
 
-        async def fails_on_events(text):
-            if '"event"' in text:
-                raise ValueError("too large for the line")
-            await whole(text)
+        async def fails(batch):
+            raise ValueError("too large for the line")
 
-        monkeypatch.setattr(broken, "send_text", fails_on_events)
+        monkeypatch.setattr(broken, "send_batch", fails)
         await in_db(LabelFactory)(project=project)
         await in_db(LabelFactory)(project=project)
         assert [frame["seq"] for frame in await second.hear_all(2)] == [10, 11]
@@ -266,5 +372,5 @@ async def test_the_longest_text_fits_into_a_frame(hub, project, ada, as_user):
     for text in (worst, worst[:-1] + "\x02"):
         answer = await in_db(client.patch)(f"/api/v1/tasks/{task['id']}/", {"description": text})
         assert answer.status_code == 200
-    frames = await reader.events_after(project.pk, int(cursor.split(".")[0]))
-    assert 800_000 < len(frames[-1].text.encode()) < 1024 * 1024
+    batch = await reader.events_after(project.pk, int(cursor.split(".")[0]))
+    assert 800_000 < len(batch.texts[-1].encode()) < 1024 * 1024

@@ -1,6 +1,8 @@
 """The WebSocket's protocol: what a client may say, and what it hears."""
 
 import json
+import time
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,7 +13,7 @@ from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 from accounts.tests.factories import UserFactory
 from projects.models import Membership
 from projects.tests.factories import LabelFactory, ProjectFactory
-from realtime import consumers
+from realtime import consumers, reader
 from realtime.models import Event
 from realtime.tests.conftest import open_line, token_of
 from tasks.tests.factories import TaskFactory
@@ -88,18 +90,30 @@ async def test_without_a_token_the_line_closes_soon(hub, settings):
         assert await line.closed_with() == 4401
 
 
-async def test_an_expired_token_closes_the_line_and_a_new_one_in_time_extends_it(hub, ada):
-    async with open_line(ada) as line:
+async def test_an_expired_token_closes_the_line_after_a_grace_and_a_new_one_in_time_extends_it(hub, project, ada):
+    async with open_line(ada, project="AB") as line:
         [consumer] = hub.lines
         first_end = consumer.person.expires_at
+        assert 0 < consumer.limits["EXPIRY_GRACE"] <= 24  # and a second until the next tick
+        await consumer.tick(first_end + consumer.limits["EXPIRY_GRACE"] - 1)
         token = await in_db(AccessToken.for_user)(ada)
         token.set_exp(lifetime=timedelta(hours=1))
         assert (await line.ask(type="authenticate", token=str(token)))["type"] == "authenticated"
-        await consumer.tick(first_end + 1)
-        assert (await line.ask(type="unsubscribe", project="AB"))["code"] == "not_subscribed"
-        await consumer.tick(consumer.person.expires_at)
+        await consumer.tick(first_end + 60)
+        await in_db(TaskFactory)(project=project)
+        assert (await line.hear())["event"] == "task.created"
+        await consumer.tick(consumer.person.expires_at + consumer.limits["EXPIRY_GRACE"])
         assert (await line.hear())["code"] == "token_expired"
         assert await line.closed_with() == 4401
+
+
+async def test_in_the_grace_of_an_expired_token_nothing_more_is_subscribed(hub, project, ada):
+    async with open_line(ada, project="AB") as line:
+        [consumer] = hub.lines
+        consumer.person = replace(consumer.person, expires_at=int(time.time()))
+        assert (await line.ask(type="subscribe", project="AB"))["code"] == "token_expired"
+        await in_db(TaskFactory)(project=project)
+        assert (await line.hear())["event"] == "task.created"
 
 
 async def test_another_persons_token_is_refused_on_the_same_line(project, ada):
@@ -316,7 +330,8 @@ async def test_catching_up_waits_for_the_pongs(project, ada, settings):
         assert [frame["seq"] for frame in await line.hear_all(20)] == list(range(9, 29))
 
 
-async def test_catching_up_without_pongs_ends(project, ada, settings):
+async def test_catching_up_without_pongs_ends(project, ada, settings, monkeypatch):
+    monkeypatch.setattr(reader, "BATCH", 3)
     settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000, "ROOM_WITHIN": 0.1}
     cursor = (await in_db(newest)(project)).cursor
     for _ in range(20):

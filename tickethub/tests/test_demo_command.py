@@ -38,8 +38,8 @@ def test_it_says_where_to_go_and_how_to_log_in_and_serves(served, port, capsys):
     call_command("demo", "--port", str(port))
 
     said = capsys.readouterr().out
-    daphne = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port), "tickethub.asgi:application"]
-    assert served == [daphne]
+    options = ["-b", "127.0.0.1", "-p", str(port), "tickethub.asgi:application"]
+    assert served == [[sys.executable, "-m", "tickethub.server", *options]]
     assert os.environ["PUBLIC_URL"] == f"http://localhost:{port}"
     for address in ("/", "/swagger/", "/redoc/", "/admin/", "/api/v1/"):
         assert f"http://localhost:{port}{address}" in said

@@ -187,7 +187,7 @@ def test_a_setting_that_cannot_be_is_named(environment, value, read):
 def test_the_server_does_not_start_without_what_production_needs(missing):
     settings = {name: value for name, value in PRODUCTION.items() if missing not in {name, "all"}}
 
-    server = run("-m", "daphne", "-p", "0", "tickethub.asgi:application", **settings)
+    server = run("-m", "tickethub.server", "-p", "0", "tickethub.asgi:application", **settings)
 
     assert server.returncode == 1
     said = server.stderr.splitlines()[-1]

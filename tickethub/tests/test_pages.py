@@ -149,7 +149,7 @@ def test_readyz_says_that_all_is_there(client):
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "ok",
-        "checks": {"database": True, "migrations": True, "channel_layer": True},
+        "checks": {"database": True, "migrations": True, "channel_layer": True, "serving": True},
     }
 
 

@@ -2,66 +2,25 @@
 
 import asyncio
 import json
-import os
-import socket
-import subprocess
-import sys
-import time
 
 import httpx
 import pytest
 import websockets
 
-from tickethub.env import BASE_DIR
+from tickethub.tests.served import PERSON, served
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    """The address of a Daphne with a database of its own."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    folder = tmp_path_factory.mktemp("served")
-    environment = os.environ | {
-        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
-        "REDIS_URL": "",
-        "DJANGO_SETTINGS_MODULE": "tickethub.settings",
-    }
-    run = {"env": environment, "cwd": BASE_DIR}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True, **run)
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "daphne", "-p", str(port), "tickethub.asgi:application"],
-            stderr=log,
-            stdout=log,
-            **run,
-        )
-    address = f"127.0.0.1:{port}"
-    try:
-        wait_for(f"http://{address}/readyz", process)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def wait_for(url, process):
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
-    raise AssertionError("the server did not answer in time")
+    """The address of a server with a database of its own."""
+    with served(tmp_path_factory.mktemp("served")) as running:
+        yield running.address
 
 
 @pytest.fixture(scope="module")
 def token(server):
-    person = {"email": "ada@example.org", "username": "ada", "password": "correct horse battery staple"}
-    assert httpx.post(f"http://{server}/api/v1/auth/register/", json=person).status_code == 201
-    return httpx.post(f"http://{server}/api/v1/auth/token/", json=person).json()["access"]
+    assert httpx.post(f"http://{server}/api/v1/auth/register/", json=PERSON).status_code == 201
+    return httpx.post(f"http://{server}/api/v1/auth/token/", json=PERSON).json()["access"]
 
 
 def line_to(server, **options):

@@ -96,7 +96,7 @@ def where(url):
 
 
 def serve(host, port):
-    """Become Daphne, serving just as in production: its signals, its exit status."""
+    """Become the server, serving just as in production: its signals, its exit status."""
     os.environ.setdefault("PUBLIC_URL", address(host, port))  # what mails link to
-    command = [sys.executable, "-m", "daphne", "-b", host, "-p", str(port), "tickethub.asgi:application"]
+    command = [sys.executable, "-m", "tickethub.server", "-b", host, "-p", str(port), "tickethub.asgi:application"]
     os.execv(sys.executable, command)  # noqa: S606 this is no shell, and says all but the address itself

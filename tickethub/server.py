@@ -1,0 +1,105 @@
+"""The server: Daphne, with an end that cuts nothing off. `python -m tickethub.server` takes Daphne's own options.
+
+On SIGTERM or SIGINT it takes no more connections, sends the WebSockets away with 1012, answers the requests that are
+under way, and ends: as soon as that is done, and within END_WITHIN seconds. A second signal ends it at once.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+import threading
+
+from daphne.cli import CommandLineInterface
+from daphne.server import Server as Daphne
+from daphne.server import twisted_loop
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import reactor
+
+from realtime.wire import WRITE
+
+DRAIN_WITHIN = 20  # seconds for the requests under way
+END_WITHIN = 24  # seconds, also if a thread of a request never ends
+
+
+class Server(Daphne):
+    """Daphne, which on a signal would cut off whatever it is doing."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.ports = []
+        self.is_draining = False
+
+    def run(self):
+        self.signal_handlers = False  # Twisted's; ours are below
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: reactor.callFromThread(self.leave))
+        super().run()
+
+    def listen_success(self, port):
+        super().listen_success(port)
+        self.ports.append(port)
+
+    def create_application(self, protocol, scope):
+        """Give the application a way to write bytes to a WebSocket, and let it know whether the server is to end."""
+        scope["state"] = {"is_draining": self.is_draining}
+        if isinstance(protocol, WebSocketProtocol):
+            scope["extensions"] = {WRITE: writer(protocol)}
+        return super().create_application(protocol, scope)
+
+    async def handle_reply(self, protocol, message):
+        if self.is_draining and message["type"] == "http.response.start":
+            protocol.setHeader(b"connection", b"close")
+            protocol.channel.persistent = False
+        await super().handle_reply(protocol, message)
+
+    def leave(self):
+        """End, in order; at once when told a second time."""
+        if self.is_draining:
+            self.stop()
+            return
+        self.is_draining = True
+        last_resort = threading.Timer(END_WITHIN, os._exit, [1])
+        last_resort.daemon = True
+        last_resort.start()
+        self.drained = twisted_loop.create_task(self.drain())
+
+    async def drain(self):
+        for port in self.ports:
+            port.stopListening()
+        deadline = twisted_loop.time() + DRAIN_WITHIN
+        while twisted_loop.time() < deadline and (busy := self.busy()):
+            for protocol in busy:
+                if isinstance(protocol, WebSocketProtocol):
+                    protocol.application_queue.put_nowait({"type": "server.draining"})
+            await asyncio.sleep(0.1)
+        self.stop()
+
+    def busy(self):
+        """The requests that have no answer yet, and the WebSockets that are open."""
+        return [protocol for protocol, details in self.connections.items() if "disconnected" not in details]
+
+    def kill_all_applications(self):
+        self.connections = {
+            protocol: details for protocol, details in self.connections.items() if "application_instance" in details
+        }  # Daphne trips over the others
+        return super().kill_all_applications()
+
+
+def writer(protocol):
+    """Give a function that writes ready frames to an open WebSocket. Daphne would frame them for each socket anew."""
+
+    def write(data):
+        if protocol.state == protocol.STATE_OPEN:
+            protocol.transport.write(data)
+
+    return write
+
+
+class CommandLine(CommandLineInterface):
+    description = "TicketHub's server: Daphne, which ends in order"
+    server_class = Server
+
+
+if __name__ == "__main__":
+    CommandLine().run(sys.argv[1:])

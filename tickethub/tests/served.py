@@ -1,0 +1,61 @@
+"""A server in a process of its own, for tests."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+
+from tickethub.env import BASE_DIR
+
+PERSON = {"email": "ada@example.org", "username": "ada", "password": "correct horse battery staple"}
+
+
+@dataclass
+class Served:
+    """`address` has the host and the port."""
+
+    address: str
+    process: subprocess.Popen
+    database: Path
+
+
+@contextmanager
+def served(folder, *program):
+    """Serve a database of its own in a folder, by `tickethub.server` or by other arguments for Python."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = os.environ | {
+        "DATABASE_URL": f"sqlite:///{folder}/db.sqlite3",
+        "REDIS_URL": "",
+        "DJANGO_SETTINGS_MODULE": "tickethub.settings",
+    }
+    run = {"env": environment, "cwd": BASE_DIR}
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], check=True, **run)
+    command = [sys.executable, *(program or ["-m", "tickethub.server"]), "-p", str(port), "tickethub.asgi:application"]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, stderr=log, stdout=log, **run)
+    try:
+        wait_for(f"http://127.0.0.1:{port}/readyz", process)
+        yield Served(f"127.0.0.1:{port}", process, folder / "db.sqlite3")
+    finally:
+        process.kill()
+        process.wait(10)
+
+
+def wait_for(url, process):
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        assert process.poll() is None, "the server ended"
+        try:
+            if httpx.get(url).status_code == 200:
+                return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("the server did not answer in time")

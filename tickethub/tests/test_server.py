@@ -1,0 +1,115 @@
+"""How the server ends."""
+
+import asyncio
+import json
+import signal
+import socket
+import sqlite3
+import time
+from contextlib import closing, contextmanager
+
+import httpx
+import pytest
+import websockets
+
+from tickethub.tests.served import PERSON, served
+
+IMPATIENT = "from tickethub import server; import sys; server.DRAIN_WITHIN, server.END_WITHIN = 1, {}; " + (
+    "server.CommandLine().run(sys.argv[1:])"
+)
+
+
+@pytest.fixture
+def server(tmp_path):
+    with served(tmp_path) as running:
+        yield running
+
+
+@contextmanager
+def registered(server):
+    """A client that is logged in and keeps its connection."""
+    with httpx.Client(base_url=f"http://{server.address}/api/v1/", timeout=30) as client:
+        assert client.post("auth/register/", json=PERSON).status_code == 201
+        client.headers["Authorization"] = f"Bearer {client.post('auth/token/', json=PERSON).json()['access']}"
+        yield client
+
+
+async def until_refused(server):
+    """Wait until the server takes no more connections."""
+    host, _, port = server.address.partition(":")
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection(host, int(port))
+            except ConnectionRefusedError:
+                return
+            writer.close()
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_it_finishes_what_is_under_way_and_sends_the_sockets_away(server, number):
+    with registered(server) as client, httpx.Client(base_url=f"http://{server.address}") as other:
+        async with websockets.connect(f"ws://{server.address}/ws/v1/", proxy=None) as line:
+            await line.send(json.dumps({"type": "authenticate", "token": client.headers["Authorization"].split()[1]}))
+            assert json.loads(await line.recv())["type"] == "authenticated"
+            assert other.get("/readyz").headers.get("connection") != "close"
+            with closing(sqlite3.connect(server.database, autocommit=True)) as database:
+                database.execute("BEGIN IMMEDIATE")  # so that the request has to wait
+                body = {"key": "LAST", "name": "The last"}
+                under_way = asyncio.create_task(asyncio.to_thread(client.post, "projects/", json=body))
+                await asyncio.sleep(0.5)
+                server.process.send_signal(number)
+                with pytest.raises(websockets.ConnectionClosed):
+                    await asyncio.wait_for(line.recv(), 5)
+                assert line.close_code == 1012
+                await until_refused(server)
+                unready = await asyncio.to_thread(other.get, "/readyz")
+                assert (unready.status_code, unready.headers["connection"]) == (503, "close")
+                assert unready.json()["checks"]["serving"] is False
+                assert server.process.poll() is None
+                database.execute("COMMIT")
+            answer = await under_way
+            assert (answer.status_code, answer.headers["connection"]) == (201, "close")
+    assert await asyncio.to_thread(server.process.wait, 10) == 0
+
+
+def test_a_second_signal_ends_it_at_once(server):
+    with half_a_request(server):
+        server.process.terminate()
+        time.sleep(0.5)
+        assert server.process.poll() is None
+        server.process.terminate()
+        assert server.process.wait(5) == 0
+
+
+def test_a_request_that_never_comes_whole_is_cut_off(tmp_path):
+    with served(tmp_path, "-c", IMPATIENT.format(20)) as server, half_a_request(server):
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+
+
+def test_a_request_that_never_ends_is_cut_off(tmp_path):
+    with (
+        served(tmp_path, "-c", IMPATIENT.format(3)) as server,
+        registered(server) as client,
+        closing(sqlite3.connect(server.database, autocommit=True)) as database,
+        socket.create_connection(server.address.split(":")) as line,
+    ):
+        database.execute("BEGIN IMMEDIATE")
+        body = b'{"key": "LATE", "name": "Too late"}'
+        line.sendall(
+            b"POST /api/v1/projects/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+            + f"Authorization: {client.headers['Authorization']}\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        time.sleep(0.5)
+        server.process.terminate()
+        assert server.process.wait(10) == 1
+
+
+def half_a_request(server):
+    line = socket.create_connection(server.address.split(":"))
+    line.sendall(b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
+    time.sleep(0.2)
+    return line
