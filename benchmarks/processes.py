@@ -1,0 +1,163 @@
+"""Processes that the load benchmarks start, and what they and their neighbours cost."""
+
+import asyncio
+import multiprocessing
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psycopg
+import redis
+from client import tell
+from serving import ROOT, free_ports, ready
+
+SERVER = "tickethub.server" if Path(ROOT, "tickethub", "server.py").exists() else "daphne"
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Server:
+    """One server process. `port` is on 127.0.0.1."""
+
+    def __init__(self, port, process):
+        self.port, self.process, self.pid = port, process, process.pid
+
+    @property
+    def returncode(self):
+        return self.process.poll()
+
+    def memory(self):
+        """Bytes that are this process's own, which sharing with others does not blur."""
+        lines = Path(f"/proc/{self.pid}/smaps_rollup").read_text().splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Private_")) * 1024
+
+
+@contextmanager
+def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=ROOT, **environment):
+    """Serve an application with `count` processes on free ports; end them at the end."""
+    with ExitStack() as stack:
+        log = stack.enter_context(tempfile.TemporaryFile("w+"))
+        started = []
+        for port in free_ports(count):
+            process = subprocess.Popen(
+                [sys.executable, "-m", module, "-v", "0", "-b", "127.0.0.1", "-p", str(port), application],
+                cwd=cwd,
+                env={**os.environ, **environment},
+                stdout=log,
+                stderr=log,
+            )
+            stack.callback(end, process)
+            started.append(Server(port, process))
+        try:
+            for server in started:
+                wait_for(server, is_ours=cwd == ROOT)
+            yield started
+        except BaseException:
+            log.seek(0)
+            tell(f"The servers' last words:\n{log.read()[-3000:]}")
+            raise
+
+
+def wait_for(server, is_ours):
+    if is_ours:
+        asyncio.run(ready(server, f"http://127.0.0.1:{server.port}"))
+        return
+    while not listens(server.port) and server.returncode is None:
+        time.sleep(0.05)
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def end(process):
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+# --- What they cost ---
+
+
+def times_of(pid):
+    """The CPU seconds of a process, and those of its children that have ended."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    user, system, ended_user, ended_system = (int(field) / TICKS for field in fields[11:15])
+    return user + system, ended_user + ended_system
+
+
+def postgres_seconds():
+    """The CPU seconds of all of PostgreSQL, None where it runs on another machine."""
+    with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+        pid = connection.info.backend_pid
+        try:
+            main = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+            children = Path(f"/proc/{main}/task/{main}/children").read_text().split()
+            return sum(times_of(main)) + sum(times_of(child)[0] for child in children)
+        except OSError:
+            return None
+
+
+def redis_seconds():
+    with redis.Redis.from_url(os.environ["REDIS_URL"]) as client:
+        cpu = client.info("cpu")
+    return cpu["used_cpu_user"] + cpu["used_cpu_sys"]
+
+
+def seconds_now(started):
+    ours = {"servers": sum(times_of(server.pid)[0] for server in started), "clients": 0, "writers": times_of("self")[0]}
+    for process in multiprocessing.active_children():
+        name = "clients" if process.name.startswith("clients") else "writers"
+        ours[name] += times_of(process.pid)[0]
+    return {**ours, "PostgreSQL": postgres_seconds(), "Redis": redis_seconds()}
+
+
+class Cost:
+    """What everybody's CPU time was between `start` and `end`, in percent of one core."""
+
+    def __init__(self, started):
+        self.servers = started
+        self.before, self.began = seconds_now(started), time.monotonic()
+
+    def __str__(self):
+        elapsed, after = time.monotonic() - self.began, seconds_now(self.servers)
+        parts = [
+            f"{name} {100 * (after[name] - before) / elapsed:.0f} %"
+            for name, before in self.before.items()
+            if before is not None and after[name] is not None
+        ]
+        return "CPU, of one core: " + ", ".join(parts)
+
+
+class MemoryWatch:
+    """The most memory a server had while this was entered, in bytes above what it had at first."""
+
+    def __init__(self, server):
+        self.server, self.is_over = server, threading.Event()
+        self.thread = threading.Thread(target=self.run)
+
+    def __enter__(self):
+        self.first = self.most = self.server.memory()
+        self.thread.start()
+        return self
+
+    def __exit__(self, *error):
+        self.is_over.set()
+        self.thread.join()
+
+    def run(self):
+        while not self.is_over.wait(0.1):
+            self.most = max(self.most, self.server.memory())
+
+    @property
+    def growth(self):
+        return self.most - self.first
