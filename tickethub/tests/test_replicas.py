@@ -268,7 +268,7 @@ def world(as_user):
 
 
 def called(route):
-    method, path, body, who, types = route
+    method, path, body, who, _types = route
     return f"{method} {path} {sorted(body) if body else ''} {who}"
 
 
