@@ -1,26 +1,21 @@
-"""A client of TicketHub for benchmarks: REST, the socket, and a replica kept by both."""
+"""People of TicketHub for benchmarks: clients/python, and a witness of all that their sockets are told."""
 
 import asyncio
 import json
 import re
 import secrets
+import sys
 import time
 from collections import Counter
+from pathlib import Path
 
 import httpx
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
 
-LISTS = {
-    "membership": "memberships/",
-    "status": "statuses/",
-    "label": "labels/",
-    "task": "tasks/",
-    "relation": "relations/",
-    "comment": "comments/",
-}
-PAGE = 100
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "clients/python"))
+from tickethub_client import PAGE, ApiError, TicketHub, load_project
+
 PATIENCE = 20  # seconds that an event may take before it counts as lost
+EXPECTED = {"ping", "authenticated", "subscribed", "event", "unsubscribed"}  # frames
 
 
 def tell(words):
@@ -36,20 +31,26 @@ def check(truth, words):
         raise Failure(words)
 
 
+async def refuse_excuses(response):
+    """Fail where the client would try again and succeed: nothing here expires or is away."""
+    check(response.status_code not in {401, 503}, f"{response.request.url} gave {response.status_code}")
+
+
 class Api:
     """REST as one person."""
 
     def __init__(self, url):
         self.url = url
-        self.client = httpx.AsyncClient(base_url=f"{url}/api/v1/", timeout=60, trust_env=False)
+        self.http = httpx.AsyncClient(timeout=60, trust_env=False, event_hooks={"response": [refuse_excuses]})
+        self.hub = TicketHub(url, http=self.http)
         self.done = Counter()  # kinds of change that went through, and that did not
 
     async def call(self, method, path, body=None, *, expect=(200, 201, 204), headers=None, **params):
-        """Give the answer; raises Failure for a status that is not in `expect`. Waits where the server says so."""
-        answer = await self.client.request(method, path, json=body, params=params, headers=headers)
-        while answer.status_code == 429:
-            await asyncio.sleep(float(answer.headers["Retry-After"]))
-            answer = await self.client.request(method, path, json=body, params=params, headers=headers)
+        """Give the answer; raises Failure for a status that is not in `expect`."""
+        try:
+            answer = await self.hub.request(method, path, json=body, params=params, headers=headers)
+        except ApiError as refusal:
+            answer = refusal.response
         asked = f"{method} {path} {params or ''} {body or ''}"
         check(answer.status_code in expect, f"{asked} gave {answer.status_code}, not {expect}: {answer.text[:1000]}")
         if method != "GET":
@@ -64,30 +65,9 @@ class Api:
         name, password = f"smoke-{secrets.token_hex(6)}", secrets.token_urlsafe(24)
         self.email = f"{name}@example.com"
         self.me = await self.make("auth/register/", email=self.email, username=name, password=password)
-        answer = await self.call("POST", "auth/token/", {"email": self.email, "password": password}, expect=[200])
-        self.access = answer.json()["access"]
-        self.client.headers["Authorization"] = f"Bearer {self.access}"
-
-    async def load(self, path, **params):
-        """Give a whole list by id. Rows come and go meanwhile: each page has to begin with a row of the one before."""
-        rows, offset = {}, 0
-        while True:
-            page = (await self.call("GET", path, limit=PAGE, offset=offset, **params)).json()
-            results = page["results"]
-            if offset and not (results and results[0]["id"] in rows):
-                offset = max(0, offset - PAGE // 2)  # rows were deleted, and others slipped forward past us
-                continue
-            rows |= {row["id"]: row for row in results}
-            if page["next"] is None:
-                return rows
-            offset += len(results) - 1
-
-    async def load_project(self, project):
-        """Give all that a project holds, as `{thing: {id: object}}`."""
-        objects = {"project": {project: (await self.call("GET", f"projects/{project}/")).json()}}
-        for thing, path in LISTS.items():
-            objects[thing] = await self.load(path, project=project)
-        return objects
+        self.credentials = {"email": self.email, "password": password}
+        self.hub = TicketHub(self.url, http=self.http, **self.credentials)
+        await self.hub.login()
 
     async def log(self, project, after):
         """Give the project's events after a cursor, as REST tells them."""
@@ -99,114 +79,83 @@ class Api:
         return events
 
 
-class Replica:
-    """What a client holds of one project: loaded once, kept by events alone."""
+class WatchedHub(TicketHub):
+    """A client that shows each frame to a witness before it takes it."""
 
-    def __init__(self, objects):
-        self.objects = objects
+    witness = None
 
-    def apply(self, event):
-        thing, verb = event["type"].split(".")
-        if verb != "deleted":
-            self.objects[thing][event["id"]] = event["object"]
-        elif thing == "project":
-            self.objects = {thing: {} for thing in self.objects}
-        else:
-            self.objects[thing].pop(event["id"], None)
-            if thing == "task":
-                self.drop("comment", lambda comment: comment["task"] == event["id"])
-                self.drop("relation", lambda relation: event["id"] in (relation["source"], relation["target"]))
-
-    def drop(self, thing, goes):
-        self.objects[thing] = {key: row for key, row in self.objects[thing].items() if not goes(row)}
-
-    def differences(self, objects):
-        """Yield a line for each object that is not the same here and in `objects`."""
-        for thing, mine in self.objects.items():
-            for key in sorted(mine.keys() | objects[thing].keys()):
-                ours, theirs = mine.get(key), objects[thing].get(key)
-                if not (ours and theirs):
-                    yield f"{thing} {key} is known {'to the socket' if ours else 'to REST'} alone: {ours or theirs}"
-                    continue
-                for name in sorted(ours.keys() | theirs.keys()):
-                    own = thing == "project" and name == "role"  # the reader's own, and so in no event
-                    if not own and ours.get(name, KeyError) != theirs.get(name, KeyError):
-                        yield f"{thing} {key} {name}: socket {ours.get(name)!r}, REST {theirs.get(name)!r}"
+    async def receive(self, text):
+        self.witness(json.loads(text))
+        await super().receive(text)
 
 
 class Follower:
-    """One person's WebSocket on one project, and the replica that it keeps."""
+    """One person's WebSocket on one project: the replica that the client keeps, and all that the server said."""
 
     def __init__(self, api, project):
         self.api, self.project = api, project
-        self.replica = self.reader = self.cursor = self.first_cursor = self.unsubscribed = None
-        self.events, self.afterwards = [], []
-        self.cutting = False
+        self.hub = self.replica = self.cursor = self.first_cursor = self.unsubscribed = None
+        self.events, self.afterwards, self.failures = [], [], []
+        self.cuts = 0
 
-    async def start(self):
-        """Subscribe from now on, load while events are held back, apply those, and go on."""
-        await self.open()
-        replica = Replica(await self.api.load_project(self.project))
-        for event in self.events:
-            replica.apply(event)
-        self.replica = replica
+    async def open(self):
+        """Follow; where there is a replica from before, go on from it."""
+        access, old = self.api.hub.access, self.replica
+        self.hub = WatchedHub(self.api.url, http=self.api.http, access=access, **self.api.credentials)
+        self.hub.witness, self.cuts = self.see, 0
+        saved = {"cursor": old.cursor, "objects": old.objects} if old else {}
+        self.replica = self.hub.follow(self.project, on_event=self.take, **saved)
+        await self.until(lambda: self.replica.reason or self.hub.is_connected, "the line")
+        await asyncio.wait_for(self.replica.ready(), PATIENCE)
+        check(self.hub.user_id == self.api.me["id"], f"{self.api.email} was let in as {self.hub.user_id}")
 
-    async def open(self, **after):
-        self.socket = await connect(f"{self.api.url.replace('http', 'ws', 1)}/ws/v1/", proxy=None, max_size=None)
-        await self.send(type="authenticate", token=self.api.access)
-        frame = json.loads(await self.socket.recv())
-        check((frame["type"], frame.get("user")) == ("authenticated", self.api.me["id"]), f"authenticate gave {frame}")
-        await self.send(type="subscribe", project=self.project, ref="smoke", **after)
-        frame = json.loads(await self.socket.recv())
-        answer = frame["type"], frame.get("ref"), frame.get("project")
-        check(answer == ("subscribed", "smoke", self.project), f"subscribe {after} gave {frame}")
-        check(frame["cursor"] == after.get("after", frame["cursor"]), f"subscribe {after} gave {frame}")
-        self.cursor = frame["cursor"]
-        self.first_cursor = self.first_cursor or self.cursor
-        self.cutting = False
-        self.reader = asyncio.create_task(self.read())
+    async def leave(self):
+        """End the line; the replica stays behind."""
+        if self.hub:
+            await self.hub.__aexit__()
+            self.hub = None
 
-    async def read(self):
-        try:
-            while True:
-                await self.receive(json.loads(await self.socket.recv()))
-        except ConnectionClosed as closed:
-            check(self.cutting, f"The line of {self.api.email} broke: {closed}")
+    async def cut(self):
+        """Lose the line without a goodbye. It comes back by itself."""
+        self.cuts += 1
+        self.hub.cut()
+        await self.until(lambda: self.hub.closes.total() == self.cuts, "the line to break")
 
-    async def receive(self, frame):
-        if frame["type"] == "ping":
-            await self.send(type="pong")
-        elif self.unsubscribed:
-            self.afterwards.append(frame)
-        elif frame["type"] == "event":
-            self.take(event_of(frame))
-        else:
-            check(frame["type"] == "unsubscribed", f"Nobody asked for {frame}")
+    def see(self, frame):
+        """Note what is not to be, for `until` to raise: the client would come back from it."""
+        kind = frame["type"]
+        if self.unsubscribed:
+            self.afterwards += [frame] if kind != "ping" else []
+        elif kind not in EXPECTED:
+            self.failures.append(f"Nobody asked for {frame}")
+        elif kind == "subscribed":
+            self.first_cursor = self.first_cursor or frame["cursor"]
+            if (frame["project"], frame["cursor"]) != (self.project, self.cursor or frame["cursor"]):
+                self.failures.append(f"Subscribing after {self.cursor} gave {frame}")
+            self.cursor = frame["cursor"]
+        elif kind == "event":
+            self.cursor = frame["cursor"]
+        elif kind == "unsubscribed":
             self.unsubscribed = frame
 
     def take(self, event):
-        if self.events:
-            last = self.events[-1]["seq"]
-            check(event["seq"] == last + 1, f"To {self.api.email} came seq {event['seq']} after {last}: {event}")
+        last = self.events[-1]["seq"] if self.events else None
+        if last and event["seq"] != last + 1:
+            self.failures.append(f"To {self.api.email} came seq {event['seq']} after {last}: {event}")
         self.events.append(event)
-        self.cursor = event["cursor"]
-        if self.replica:
-            self.replica.apply(event)
 
-    async def send(self, **frame):
-        await self.socket.send(json.dumps(frame))
-
-    async def cut(self):
-        """Lose the line without a goodbye."""
-        self.cutting = True
-        self.socket.transport.abort()
-        await self.reader
+    def check_line(self):
+        check(not self.failures, "\n".join(self.failures[:5]))
+        line, replica = self.hub, self.replica
+        broke = line.closes.total() - self.cuts
+        check(broke <= 0, f"The line of {self.api.email} broke {broke} times by itself: {dict(line.closes)}")
+        wrong = {name: times for name in ("gaps", "duplicates", "resyncs") if (times := getattr(replica, name))}
+        check(not wrong, f"The line of {self.api.email} had {wrong}")
 
     async def until(self, condition, words):
         deadline = time.monotonic() + PATIENCE
         while not condition():
-            if self.reader.done():
-                self.reader.result()
+            self.check_line()
             check(time.monotonic() < deadline, f"{self.api.email} waited {PATIENCE} s in vain for {words}")
             await asyncio.sleep(0.01)
 
@@ -214,20 +163,23 @@ class Follower:
         """Wait for what the log holds by now; check the events against the log and the replica against REST."""
         log = await self.api.log(self.project, self.first_cursor)
         await self.until(lambda: len(self.events) >= len(log), f"the last of {log[-1:]}")
+        self.check_line()
         check(self.events == log, f"events/ tells other events to {self.api.email}")
         times = Counter((event["request_id"], event["type"], event["id"]) for event in log)
         twice = [words for words in times if times[words] > 1]
         check(not twice, f"One request told twice of one object: {twice}")
-        differences = list(self.replica.differences(await self.api.load_project(self.project)))
-        check(not differences, "\n".join([f"{self.api.email}'s replica differs from REST:", *differences[:20]]))
-
-    async def close(self):
-        self.cutting = True
-        if self.reader:
-            await self.socket.close()
-            await asyncio.gather(self.reader, return_exceptions=True)
+        found = list(differences(self.replica.objects, await load_project(self.api.hub, self.project)))
+        check(not found, "\n".join([f"{self.api.email}'s replica differs from REST:", *found[:20]]))
 
 
-def event_of(frame):
-    """The event that a frame brings, as `events/` gives it: the frame has a `type` of its own."""
-    return {**{name: value for name, value in frame.items() if name != "event"}, "type": frame["event"]}
+def differences(mine, others):
+    """Yield a line for each object that is not the same on the socket and in REST."""
+    for thing in mine.keys() | others.keys():
+        for key in sorted(mine[thing].keys() | others[thing].keys()):
+            ours, theirs = mine[thing].get(key), others[thing].get(key)
+            if not (ours and theirs):
+                yield f"{thing} {key} is known {'to the socket' if ours else 'to REST'} alone: {ours or theirs}"
+                continue
+            for name in sorted(ours.keys() | theirs.keys()):
+                if ours.get(name, KeyError) != theirs.get(name, KeyError):
+                    yield f"{thing} {key} {name}: socket {ours.get(name)!r}, REST {theirs.get(name)!r}"

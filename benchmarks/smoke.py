@@ -1,8 +1,8 @@
 """Drive a served TicketHub as two people would, and compare what their sockets told with what REST gives.
 
-Each holds a WebSocket and keeps a replica of one project as docs/realtime.md says. Both write at once; a line is cut
-and resumed; in the end one person is removed and the project deleted. A gap, a repeat or a difference ends this with
-exit code 1 and words that say where.
+Each follows one project with clients/python. Both write at once; one stays away and goes on from what it saved, then
+its line is cut; in the end one person is removed and the project deleted. A gap, a repeat or a difference ends this
+with exit code 1 and words that say where.
 
     uv run python benchmarks/smoke.py --serve 1
     DATABASE_URL=postgres://… REDIS_URL=redis://… uv run python benchmarks/smoke.py --serve 2
@@ -19,8 +19,9 @@ import uuid
 from collections import Counter
 from contextlib import AsyncExitStack, nullcontext
 
-from client import LISTS, PAGE, Api, Failure, Follower, check, tell
+from client import PAGE, PATIENCE, Api, Failure, Follower, check, tell
 from serving import served
+from tickethub_client import LISTS, Ended
 
 QUIET = 2.5  # seconds to wait for what must not come: longer than a server takes to notice a lost bell
 IMPOSSIBLE = (400, 404, 409)  # what a change gets when somebody else deleted what it is about
@@ -110,7 +111,7 @@ async def write_corners(owner, guest, project):
     await owner.call("PATCH", f"tasks/{task_id}/", {"title": "Lost"}, expect=[412], headers={"If-Match": '"1000"'})
     await owner.call("DELETE", f"tasks/{task_id}/")
     await guest.call("PATCH", "users/me/", {"first_name": "Ada", "last_name": "Smoke"})
-    statuses = await owner.load("statuses/", project=project)
+    statuses = await owner.hub.load("statuses/", project=project)
     backlog = next(key for key, row in statuses.items() if row["slug"] == "backlog")
     await owner.call("PATCH", f"statuses/{backlog}/", {"is_default": True})
     await owner.call("PATCH", f"projects/{project}/", {"name": "Renamed", "archived": True})
@@ -124,13 +125,13 @@ async def run(urls, rounds):
     async with AsyncExitStack() as stack:
         owner, guest = Api(urls[0]), Api(urls[-1])
         for person in (owner, guest):
-            stack.push_async_callback(person.client.aclose)
+            stack.push_async_callback(person.http.aclose)
             await person.register()
         key = f"S{secrets.token_hex(4).upper()}"
         project = (await owner.make("projects/", key=key, name="Smoke"))["id"]
         ours = Follower(owner, project)
-        stack.push_async_callback(ours.close)
-        await ours.start()
+        stack.push_async_callback(ours.leave)
+        await ours.open()
         invitation = await owner.make("invitations/", project=project, email=guest.email, role="member")
         membership = await guest.make("invitations/accept/", token=invitation["token"])
         await owner.call("PATCH", f"memberships/{membership['id']}/", {"role": "admin"})
@@ -141,24 +142,26 @@ async def run(urls, rounds):
         for number in range(PAGE + PAGE // 4):
             await writers[number % 2].make("tasks/", title=f"Task {number}")
         theirs = Follower(guest, project)
-        stack.push_async_callback(theirs.close)
+        stack.push_async_callback(theirs.leave)
         async with asyncio.TaskGroup() as group:
             for writer in writers:
                 group.create_task(writer.write(rounds))
-            await theirs.start()
+            await theirs.open()
         for follower in (ours, theirs):
             await follower.compare()
         tell(f"Four wrote at once while one of them loaded: no difference after {len(ours.events)} events.")
 
-        await theirs.cut()
         behind = len(theirs.events)
+        await theirs.leave()
         await asyncio.gather(*(writer.write(1) for writer in writers))
         await write_corners(owner, guest, project)
-        await theirs.open(after=theirs.cursor)
-        await asyncio.gather(*(writer.write(1) for writer in writers))
+        check(len(theirs.events) == behind, "The guest heard more after leaving")
+        await theirs.open()
+        await asyncio.gather(theirs.cut(), *(writer.write(1) for writer in writers))
         for follower in (ours, theirs):
             await follower.compare()
-        tell(f"Cut one line and resumed it: no difference after {len(theirs.events) - behind} events more.")
+        check(theirs.replica.resumes == 2, f"The guest's replica went on {theirs.replica.resumes} times, not twice")
+        tell(f"Left and came back, cut and resumed: no difference after {len(theirs.events) - behind} events more.")
 
         await remove(ours, theirs, membership["id"])
         tell("Removed the guest: that was the last they were told.")
@@ -185,11 +188,16 @@ async def remove(ours, theirs, membership):
     await ours.compare()
     await asyncio.sleep(QUIET)
     check(not theirs.afterwards, f"The removed person was told yet: {theirs.afterwards}")
+    check(theirs.replica.reason == "access_revoked", f"The removed person's replica ended by {theirs.replica.reason}")
+    check(not any(theirs.replica.objects.values()), "The replica of the removed person is not empty")
     await guest.call("GET", f"projects/{project}/", expect=[404])
-    await theirs.send(type="subscribe", project=project, after=theirs.cursor, ref="again")
-    await theirs.until(lambda: theirs.afterwards, "an answer to subscribing again")
-    answer = theirs.afterwards[0]
-    check((answer["type"], answer.get("ref")) == ("error", "again"), f"Subscribing again gave {answer}")
+    again = theirs.hub.follow(project, cursor=theirs.cursor, objects={})
+    try:
+        await asyncio.wait_for(again.ready(), PATIENCE)
+    except Ended as end:
+        check(end.reason == "not_found", f"Subscribing again ended by {end.reason}")
+    answer = [(frame["type"], frame.get("code")) for frame in theirs.afterwards]
+    check(answer == [("error", "not_found")], f"Subscribing again gave {theirs.afterwards}")
 
 
 async def delete(ours):
