@@ -6,11 +6,8 @@ Without a name all are run, on an otherwise idle machine about twelve minutes. `
 that has other things to do: it takes less than a minute, and asks for a third of each figure. Rows are left behind.
 """
 
-import argparse
 import asyncio
-import resource
 import statistics
-import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -21,42 +18,15 @@ from pathlib import Path
 
 import stock
 import writers
-from client import Failure, check, tell
-from django.core.management import call_command
+from client import check
 from processes import Cost, MemoryWatch, servers
 from rawclients import FORKSERVER, Clients
+from report import main, note
 from writers import Scene
 
 HERE = Path(__file__).resolve().parent
 KB, MB = 1000, 1_000_000
 DESCRIPTION = 40_000  # characters; an event has it three times: before, after and in the object
-
-
-class Report:
-    """The lines of the output, and whether all is reached. `slack` is by how much a figure may be missed."""
-
-    def __init__(self, slack):
-        self.slack, self.missed = slack, []
-
-    def at_least(self, name, figure, required, unit):
-        self.line(name, figure, f"at least {required / self.slack:,.4g}", unit, figure >= required / self.slack)
-
-    def at_most(self, name, figure, required, unit):
-        self.line(name, figure, f"at most {required * self.slack:,.4g}", unit, figure <= required * self.slack)
-
-    def line(self, name, figure, required, unit, is_reached):
-        tell(f"{'ok    ' if is_reached else 'MISSED'}  {name}: {figure:,.4g} {unit}; required: {required} {unit}")
-        if not is_reached:
-            self.missed.append(name)
-
-    def true(self, name, truth, words):
-        tell(f"{'ok    ' if truth else 'MISSED'}  {name}: {words}")
-        if not truth:
-            self.missed.append(name)
-
-
-def note(words):
-    tell(f"        {words}")
 
 
 # --- fan-out ---
@@ -362,26 +332,5 @@ SMALL = {
 }
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(LARGE)}; all unless one is named")
-    parser.add_argument("--small", action="store_true", help="less of each, and a third of the figures asked")
-    options = parser.parse_args()
-    if unknown := set(options.names) - LARGE.keys():
-        parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    report = Report(slack=3 if options.small else 1)
-    if options.small:
-        tell("The small form: it asks for a third of the required figures.")
-    call_command("migrate", verbosity=0)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for all that are started here
-    for name in options.names or LARGE:
-        try:
-            (SMALL if options.small else LARGE)[name].run(report)
-        except Failure as failure:
-            report.true(name, False, str(failure))
-    sys.exit(bool(report.missed))
-
-
 if __name__ == "__main__":
-    main()
+    main(__doc__, LARGE, SMALL)

@@ -17,15 +17,46 @@ import redis
 from client import tell
 from serving import ROOT, free_ports, ready
 
-SERVER = "tickethub.server" if Path(ROOT, "tickethub", "server.py").exists() else "daphne"
+SERVER = "tickethub.server"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
 class Server:
-    """One server process. `port` is on 127.0.0.1."""
+    """One server process, which can end and start anew. `port` is on 127.0.0.1."""
 
-    def __init__(self, port, process):
-        self.port, self.process, self.pid = port, process, process.pid
+    def __init__(self, port, command, cwd, environment, log):
+        self.port, self.url = port, f"http://127.0.0.1:{port}"
+        self.command, self.options = command, {"cwd": cwd, "env": environment, "stdout": log, "stderr": log}
+        self.is_ours = cwd == ROOT
+        self.start()
+
+    def start(self):
+        """Begin; `wait` says when it answers."""
+        self.process = subprocess.Popen(self.command, **self.options)
+        self.pid = self.process.pid
+
+    def wait(self):
+        """Wait until it answers."""
+        if self.is_ours:
+            asyncio.run(ready(self, self.url))
+            return
+        while not listens(self.port) and self.returncode is None:
+            time.sleep(0.05)
+
+    def kill(self):
+        """End it as a crash does."""
+        self.process.kill()
+        self.process.wait()
+
+    def end(self):
+        """End it in order; give how many seconds that took."""
+        began = time.monotonic()
+        self.process.terminate()
+        try:
+            self.process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        return time.monotonic() - began
 
     @property
     def returncode(self):
@@ -38,24 +69,19 @@ class Server:
 
 
 @contextmanager
-def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=ROOT, **environment):
-    """Serve an application with `count` processes on free ports; end them at the end."""
+def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=ROOT, log=None, **environment):
+    """Serve an application with `count` processes on free ports; end them at the end. They write to the file `log`."""
     with ExitStack() as stack:
-        log = stack.enter_context(tempfile.TemporaryFile("w+"))
+        log = log or stack.enter_context(tempfile.TemporaryFile("w+"))
         started = []
         for port in free_ports(count):
-            process = subprocess.Popen(
-                [sys.executable, "-m", module, "-v", "0", "-b", "127.0.0.1", "-p", str(port), application],
-                cwd=cwd,
-                env={**os.environ, **environment},
-                stdout=log,
-                stderr=log,
-            )
-            stack.callback(end, process)
-            started.append(Server(port, process))
+            address = ["-v", "0", "-b", "127.0.0.1", "-p", str(port)]
+            command = [sys.executable, "-m", module, *address, application]
+            started.append(Server(port, command, cwd, {**os.environ, **environment}, log))
+            stack.callback(started[-1].end)
         try:
             for server in started:
-                wait_for(server, is_ours=cwd == ROOT)
+                server.wait()
             yield started
         except BaseException:
             log.seek(0)
@@ -63,26 +89,9 @@ def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=
             raise
 
 
-def wait_for(server, is_ours):
-    if is_ours:
-        asyncio.run(ready(server, f"http://127.0.0.1:{server.port}"))
-        return
-    while not listens(server.port) and server.returncode is None:
-        time.sleep(0.05)
-
-
 def listens(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def end(process):
-    process.terminate()
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 # --- What they cost ---

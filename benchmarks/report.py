@@ -1,0 +1,57 @@
+"""What a benchmark measured, and whether it is what was asked for."""
+
+import argparse
+import resource
+import sys
+
+from client import Failure, tell
+from django.core.management import call_command
+
+
+class Report:
+    """The lines of the output, and whether all is reached. `slack` is by how much a figure may be missed."""
+
+    def __init__(self, slack):
+        self.slack, self.missed = slack, []
+
+    def at_least(self, name, figure, required, unit):
+        self.line(name, figure, f"at least {required / self.slack:,.4g}", unit, figure >= required / self.slack)
+
+    def at_most(self, name, figure, required, unit):
+        self.line(name, figure, f"at most {required * self.slack:,.4g}", unit, figure <= required * self.slack)
+
+    def line(self, name, figure, required, unit, is_reached):
+        tell(f"{'ok    ' if is_reached else 'MISSED'}  {name}: {figure:,.4g} {unit}; required: {required} {unit}")
+        if not is_reached:
+            self.missed.append(name)
+
+    def true(self, name, truth, words):
+        tell(f"{'ok    ' if truth else 'MISSED'}  {name}: {words}")
+        if not truth:
+            self.missed.append(name)
+
+
+def note(words):
+    tell(f"        {words}")
+
+
+def main(description, large, small):
+    """Run what the command line names of the measurements, each `{name: an object with run(report)}`."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(large)}; all unless one is named")
+    parser.add_argument("--small", action="store_true", help="less of each, and a third of the figures asked")
+    options = parser.parse_args()
+    if unknown := set(options.names) - large.keys():
+        parser.error(f"unknown: {', '.join(sorted(unknown))}")
+    report = Report(slack=3 if options.small else 1)
+    if options.small:
+        tell("The small form: it asks for a third of the required figures.")
+    call_command("migrate", verbosity=0)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for all that are started here
+    for name in options.names or large:
+        try:
+            (small if options.small else large)[name].run(report)
+        except Failure as failure:
+            report.true(name, False, str(failure))
+    sys.exit(bool(report.missed))
