@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from tickethub import env
 from tickethub.env import BASE_DIR
 from tickethub.middleware import may_be_recorded
+from tickethub.redis import redis_host
 
 env.load()
 
@@ -52,6 +53,12 @@ else:
     # A thread serves one request under ASGI, so connections that live with their thread would never be used twice.
     DATABASE["CONN_HEALTH_CHECKS"] = True
     DATABASE["OPTIONS"] = {
+        # A database whose machine is gone without a word fails within seconds, not after many minutes.
+        "connect_timeout": 5,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 20_000,  # milliseconds
         **DATABASE.get("OPTIONS", {}),
         "pool": {"min_size": 1, "max_size": env.number("DATABASE_POOL_SIZE", 10), "timeout": 10},
     }
@@ -140,8 +147,7 @@ TEMPLATES = [
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-        # A Redis that hangs must not hang the request that rings the bell.
-        "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 1, "socket_connect_timeout": 1}]},
+        "CONFIG": {"hosts": [redis_host(REDIS_URL)]},
     }
     if REDIS_URL
     # By default it forgets a group after a day.
