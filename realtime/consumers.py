@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.db import DatabaseError
 from rest_framework.exceptions import APIException
 
 from realtime import reader
 from realtime.hub import Hub, Subscription
-from realtime.wire import INTERNAL, RESTARTING, TOO_LARGE, WRITE, framed
+from realtime.wire import INTERNAL, TOO_LARGE, WRITE, framed
 from tickethub.errors import Gone
 
 logger = logging.getLogger(__name__)
@@ -67,31 +68,34 @@ class LineConsumer(AsyncWebsocketConsumer):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.limits = settings.WEBSOCKET
+        self.window = Window(self.limits["WINDOW"])
         self.person = None
         self.subscriptions = {}
-        self.is_closing = False
+        self.is_authenticating = self.is_closing = False
         self.opened_at = self.minute = self.pinged_at = time.time()
         self.messages = 0
 
     # --- The line itself ---
 
-    async def connect(self):
-        self.window = Window(self.limits["WINDOW"])
-        self.write = self.scope.get("extensions", {}).get(WRITE)
+    async def __call__(self, scope, receive, send):
+        self.write = scope.get("extensions", {}).get(WRITE)
         self.hub = Hub.current()
         self.hub.lines.add(self)
-        await self.accept()
+        try:
+            await super().__call__(scope, receive, send)
+        finally:  # also where the server cancels this, as it does when the client goes while the database hangs
+            self.is_closing = True
+            self.drop_all()
+            self.hub.forget_line(self)
 
-    async def disconnect(self, code):
-        self.hub.forget_line(self)
-        self.drop_all()
+    def drop(self, *project_ids):
+        """Follow these projects no longer."""
+        for project_id in project_ids:
+            if subscription := self.subscriptions.get(project_id):
+                subscription.drop()
 
     def drop_all(self):
-        for subscription in list(self.subscriptions.values()):
-            subscription.drop()
-
-    async def server_draining(self, message):
-        await self.leave(RESTARTING)
+        self.drop(*self.subscriptions)
 
     async def leave(self, close_code):
         """Close, without a word."""
@@ -146,14 +150,15 @@ class LineConsumer(AsyncWebsocketConsumer):
         """Wait until the client has answered for enough, so that catching up does not run it over."""
         try:
             async with asyncio.timeout(self.limits["ROOM_WITHIN"]):
-                await self.window.has_room.wait()
+                while not self.window.has_room.is_set():  # others who waited as well may have filled it by now
+                    await self.window.has_room.wait()
         except TimeoutError:
             await self.fail(4408, "too_slow", "The pings were not answered. Come back with the cursor.")
 
     async def tick(self, now):
         """What time brings, looked at each second."""
         if self.person is None:
-            if now > self.opened_at + self.limits["AUTHENTICATE_WITHIN"]:
+            if now > self.opened_at + self.limits["AUTHENTICATE_WITHIN"] and not self.is_authenticating:
                 await self.fail(4401, "not_authenticated", "No token came in time.")
         elif now >= self.person.expires_at + self.limits["EXPIRY_GRACE"]:
             await self.fail(4401, "token_expired", "The token has expired. Refresh it and come back with the cursor.")
@@ -163,7 +168,8 @@ class LineConsumer(AsyncWebsocketConsumer):
     # --- What the client says ---
 
     async def receive(self, text_data=None, bytes_data=None):
-        if self.is_closing or not await self.may_speak(text_data):
+        data = bytes_data if text_data is None else text_data.encode()
+        if self.is_closing or not await self.may_speak(len(data)):
             return
         ref = None
         try:
@@ -176,8 +182,8 @@ class LineConsumer(AsyncWebsocketConsumer):
             logger.exception("A message could not be handled")
             await self.send_frame(type="error", code="internal", detail="Something went wrong here.", ref=ref)
 
-    async def may_speak(self, text):
-        if text is not None and len(text.encode()) > self.limits["MAX_FRAME"]:
+    async def may_speak(self, size):
+        if size > self.limits["MAX_FRAME"]:
             await self.leave(TOO_LARGE)
             return False
         now = time.time()
@@ -204,11 +210,19 @@ class LineConsumer(AsyncWebsocketConsumer):
         await handlers[kind](message, ref)
 
     async def on_authenticate(self, message, ref):
+        token = word(message, "token").encode()
+        self.is_authenticating = True  # which takes as long as the database does
         try:
-            person = await reader.authenticate(word(message, "token").encode())
+            person = await reader.authenticate(token)
         except APIException:
             await self.fail(4401, "token_not_valid", "This token is not valid. Log in or refresh it.")
             return
+        except DatabaseError:
+            logger.exception("A token could not be looked at")
+            await self.give_up()
+            return
+        finally:
+            self.is_authenticating = False
         if self.person and person.id != self.person.id:
             raise Refused("other_user", "This line is another person's. Open one of your own.")
         lines = self.hub.lines_of(person)
@@ -229,18 +243,17 @@ class LineConsumer(AsyncWebsocketConsumer):
         except ValueError as error:
             raise Refused("invalid", str(error)) from error
         except Gone as gone:
+            self.drop(gone.project_id)
             await self.send_frame(type="resync", project=gone.project_id, ref=ref)
             return
         if grant is None:
             raise Refused("not_found", "There is no such project.")
-        if old := self.subscriptions.get(grant.project_id):
-            old.drop()
-        elif len(self.subscriptions) >= self.limits["MAX_SUBSCRIPTIONS"]:
+        self.drop(grant.project_id)
+        if len(self.subscriptions) >= self.limits["MAX_SUBSCRIPTIONS"]:
             raise Refused("too_many_subscriptions", "This line follows as many projects as one may.")
-        if self.is_closing:
-            return
-        await self.send_frame(type="subscribed", project=grant.project_id, cursor=grant.cursor, ref=ref)
-        self.subscriptions[grant.project_id] = Subscription(self, grant)
+        await self.send_frame(type="subscribed", project=grant.project_id, cursor=grant.start.cursor, ref=ref)
+        if not self.is_closing:
+            self.subscriptions[grant.project_id] = Subscription(self, grant)
 
     async def on_unsubscribe(self, message, ref):
         name = word(message, "project")

@@ -7,6 +7,7 @@ Since a bell may be lost, it compares the heads of what it serves each second.
 import asyncio
 import logging
 import time
+from contextlib import suppress
 from weakref import WeakKeyDictionary
 
 from channels.layers import get_channel_layer
@@ -14,19 +15,29 @@ from django.conf import settings
 
 from realtime import reader
 from realtime.bell import GROUP
+from realtime.wire import RESTARTING
+from tickethub.errors import Gone
 
 logger = logging.getLogger(__name__)
-
-
 RECENT = 1024 * 1024  # bytes of the log that a feed keeps for those who come next
+
+
+async def attempt(line, act, *words):
+    """Do what a line is in for. If it fails, close this line alone: the others are to get theirs."""
+    try:
+        await act(*words)
+    except Exception:
+        logger.exception("A line failed")
+        with suppress(Exception):
+            await line.give_up()
 
 
 class Feed:
     """One project in this process: how far it has been told, and to whom. It goes on only number by number."""
 
-    def __init__(self, project_id, seq):
+    def __init__(self, project_id, place):
         self.project_id = project_id
-        self.seq = seq
+        self.place = place
         self.live = set()
         self.catching_up = set()
         self.recent = []
@@ -41,6 +52,8 @@ class Feed:
             self.news.clear()
             try:
                 await self.advance()
+            except Gone:
+                await self.resync()
             except Exception:  # the database is away: the next look at the heads tries again
                 logger.exception("Could not read the log of %s", self.project_id)
 
@@ -49,31 +62,24 @@ class Feed:
         return bool(self.live or self.catching_up)
 
     async def advance(self):
-        """Read the log on to its end, and tell those who are up to date."""
-        batch = await reader.events_after(self.project_id, self.seq)
-        while batch:
-            if batch.first != self.seq + 1:  # pruned away before it was read
-                await self.resync()
-                return
-            self.seq = batch.last
+        """Read the log on to its end, and tell those who are up to date. Raises Gone where it does not go on."""
+        is_last = False
+        while not is_last and (batch := await reader.events_after(self.project_id, self.place)):
+            self.place = batch.last
             for subscription in tuple(self.live):
-                await subscription.deliver_or_fail(batch)
-            # What is committed after the last look rings, or is found by the next look at the heads.
-            batch = None if batch.is_last else await reader.events_after(self.project_id, self.seq)
+                await attempt(subscription.line, subscription.deliver, batch)
+            is_last = batch.is_last  # what was committed after that look rings, or the next look at the heads finds it
 
-    async def after(self, seq):
+    async def after(self, place):
         """The next batch for one who catches up. Many who ask at the same time, as after a restart, share one read."""
-        if batch := self.recall(seq):
-            return batch
         async with self.reading:
-            if batch := self.recall(seq):
-                return batch
-            if batch := await reader.events_after(self.project_id, seq):
+            batch = self.recall(place)
+            if batch is None and (batch := await reader.events_after(self.project_id, place)):
                 self.remember(batch)
             return batch
 
-    def recall(self, seq):
-        return next((batch.after(seq) for batch in self.recent if batch.first <= seq + 1 <= batch.last), None)
+    def recall(self, place):
+        return next((batch.after(place.seq) for batch in self.recent if batch.place_of(place.seq) == place), None)
 
     def remember(self, batch):
         self.recent.append(batch)
@@ -83,40 +89,42 @@ class Feed:
     async def resync(self):
         """Send everybody back to the lists: what they would need next is not in the log."""
         for subscription in (*self.live, *self.catching_up):
-            await subscription.resync()
+            await attempt(subscription.line, subscription.resync)
 
 
 class Subscription:
-    """One socket following one project. `seq` is the last event it got, `granted` the newest when it was let in."""
+    """One socket following one project. `place` is that of the last event it got, `granted` the head at its start."""
 
-    __slots__ = ("catch_up", "feed", "granted", "line", "project_id", "seq")
+    __slots__ = ("catch_up", "feed", "granted", "line", "place", "project_id")
 
     def __init__(self, line, grant):
         self.line = line
         self.project_id = grant.project_id
-        self.seq = grant.seq
+        self.place = grant.start
         self.granted = grant.head
         self.feed = line.hub.feed_of(grant)
         self.feed.catching_up.add(self)
-        self.catch_up = asyncio.create_task(self.run())
+        self.catch_up = asyncio.create_task(attempt(line, self.run))
 
     async def run(self):
         """Read on alone until nothing separates this from the feed, then go with it."""
-        try:
-            while self.seq < self.feed.seq and not self.is_over:
-                await self.read_on()
-        except Exception:
-            logger.exception("Could not catch up on %s", self.project_id)
-            await self.line.give_up()
-            return
+        while self.place.seq < self.feed.place.seq and not self.is_over:
+            await self.read_on()
         if self in self.feed.catching_up:
             self.feed.catching_up.remove(self)
             self.feed.live.add(self)
         self.catch_up = None
 
     async def read_on(self):
-        batch = await self.feed.after(self.seq)
-        if batch is None or batch.first != self.seq + 1:
+        try:
+            batch = await self.feed.after(self.place)
+        except Gone:
+            batch = None
+        except Exception:  # the database is away
+            logger.exception("Could not catch up on %s", self.project_id)
+            await asyncio.sleep(settings.WEBSOCKET["HEAL_EVERY"])
+            return
+        if batch is None:
             await self.resync()
         else:
             await self.line.room()
@@ -124,28 +132,21 @@ class Subscription:
 
     async def deliver(self, batch):
         """Send events, each once, and end where one says that this person may see no more."""
-        batch = None if self.is_over else batch.after(self.seq)
+        batch = None if self.is_over else batch.after(self.place.seq)
         if batch is None:
             return
         end = next((frame for frame in batch.ends if self.ends_with(frame)), None)
         if end:
-            batch = batch.until(end.seq)
-        self.seq = batch.last
+            batch = batch.until(end.place.seq)
+        self.place = batch.last
         await self.line.send_batch(batch)
         if end:
             await self.end("deleted" if end.type == "project.deleted" else "access_revoked")
 
     def ends_with(self, frame):
-        is_own = frame.user_id == self.line.person.id and frame.seq > self.granted
-        return frame.seq > self.seq and (frame.type == "project.deleted" or is_own)
-
-    async def deliver_or_fail(self, batch):
-        """Deliver; if this line cannot take it, close it alone: the others are to get theirs."""
-        try:
-            await self.deliver(batch)
-        except Exception:
-            logger.exception("Could not deliver %s of %s", batch.first, self.project_id)
-            await self.line.give_up()
+        return frame.type == "project.deleted" or (
+            frame.user_id == self.line.person.id and frame.place.seq > self.granted.seq
+        )
 
     @property
     def is_over(self):
@@ -179,7 +180,8 @@ class Hub:
         self.feeds = {}
         self.lines = set()
         self.people = {}  # user id: the lines that they authenticated
-        self.tasks = [asyncio.create_task(run()) for run in (self.listen, self.heal, self.tick)]
+        self.suspects, self.alarm = set(), asyncio.Event()  # users whose tokens may have ended
+        self.tasks = [asyncio.create_task(run()) for run in (self.listen, self.guard, self.heal, self.tick)]
 
     @classmethod
     def current(cls):
@@ -187,6 +189,11 @@ class Hub:
         if loop not in cls.of_loop:
             cls.of_loop[loop] = cls()
         return cls.of_loop[loop]
+
+    async def send_away(self):
+        """Close all lines since the server ends; their clients come back to another."""
+        for line in tuple(self.lines):
+            await attempt(line, line.leave, RESTARTING)
 
     async def close(self):
         """Stop working, as at the end of the process."""
@@ -221,23 +228,35 @@ class Hub:
 
     async def listen(self):
         """Hear the doorbell, whatever becomes of the channel layer."""
+        layer, channel = get_channel_layer(), None
         while True:
             try:
-                layer = get_channel_layer()
-                channel = await layer.new_channel()
+                channel = channel or await layer.new_channel()
                 await layer.group_add(GROUP, channel)
                 while True:
-                    await self.hear(await layer.receive(channel))
+                    self.hear(await layer.receive(channel))
             except Exception as error:
                 logger.warning("The doorbell is out of order: %s", error or type(error).__name__)
                 await asyncio.sleep(1)
 
-    async def hear(self, message):
+    def hear(self, message):
         for project_id in message["projects"]:
             if feed := self.feeds.get(project_id):
                 feed.news.set()
         if message["users"]:
-            await self.check_people(set(message["users"]))
+            self.suspects.update(message["users"])
+            self.alarm.set()
+
+    async def guard(self):
+        """Look at the people that the bell names, and let nobody's news wait for that."""
+        while True:
+            await self.alarm.wait()
+            self.alarm.clear()
+            suspects, self.suspects = self.suspects, set()
+            try:
+                await self.check_people(suspects)
+            except Exception:  # the database is away: the next look at all of them tries again
+                logger.exception("Could not look at the people")
 
     async def heal(self):
         """Look at the heads and at the people each second, for bells that were lost."""
@@ -252,13 +271,13 @@ class Hub:
                 logger.exception("Could not look for news")
 
     async def check_heads(self):
-        told = {project_id: feed.seq for project_id, feed in self.feeds.items()}
-        now = await reader.heads(list(told)) if told else {}
-        for project_id, seq in told.items():
-            feed = self.feeds.get(project_id)
-            if feed and now.get(project_id, 0) > seq:
+        told = {feed: feed.place for feed in self.feeds.values()}
+        heads = await reader.heads([feed.project_id for feed in told]) if told else {}
+        for feed, place in told.items():
+            head = heads.get(feed.project_id)
+            if head and head.seq > place.seq:
                 feed.news.set()
-            elif feed and now.get(project_id, 0) < seq:  # another history: a backup was restored
+            elif head != place:  # another history: a backup was restored
                 await feed.resync()
 
     async def check_people(self, user_ids):
@@ -267,13 +286,10 @@ class Hub:
         valid = await reader.valid({person for _, person in told}) if told else set()
         for line, person in told:
             if person not in valid and line.person is person:
-                await line.fail(4401, "token_revoked", "This token has ended. Log in again.")
+                await attempt(line, line.fail, 4401, "token_revoked", "This token has ended. Log in again.")
 
     async def tick(self):
         while True:
             await asyncio.sleep(1)
             for line in tuple(self.lines):
-                try:
-                    await line.tick(time.time())
-                except Exception:
-                    logger.exception("A line failed")
+                await attempt(line, line.tick, time.time())

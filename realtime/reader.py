@@ -4,18 +4,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from channels.db import DatabaseSyncToAsync
+from django.db.models import OuterRef, Subquery
 from rest_framework_simplejwt.authentication import JWTAuthentication
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from accounts.models import Session, User
 from projects.models import Project
-from realtime.frames import Batch, Frame
+from realtime.frames import Batch, Frame, Place
 from realtime.models import Event, Stream
 from tickethub.errors import Gone
 
 BATCH = 200  # events
-BATCH_SIZE = 256 * 1024  # characters, about: no batch gets another event beyond it
+BATCH_SIZE = 256 * 1024  # characters: no batch gets another event beyond it
 FIRST_LOOK = 4  # events: an event has up to some hundred thousand characters
 THREADS = 4
 threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="log-reader")
@@ -37,40 +38,50 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """The right to follow a project from an event on, as it stood when `head` was the newest."""
+    """The right to follow a project after a place, as it stood when `head` was the newest."""
 
     project_id: str
-    seq: int
-    cursor: str
-    head: int
+    start: Place
+    head: Place
 
 
 @in_thread
-def events_after(project_id, seq):
-    """The next Batch of a project, None where there is none.
+def events_after(project_id, place):
+    """The next Batch of a project after a place, None where there is none yet.
 
-    It looks at few rows first and at more as long as they are small: an idle look costs one query, and a log of large
-    events does not fill the memory.
+    Raises Gone where the log has not this place, or not what follows it: it was pruned, or is another history.
     """
-    frames, size, step = [], 0, FIRST_LOOK
-    while len(frames) < BATCH and size < BATCH_SIZE:
-        step = min(step, BATCH - len(frames))
-        events = Event.objects.of(project_id).filter(seq__gt=frames[-1].seq if frames else seq)[:step]
-        more = [Frame.of(event) for event in events]
-        if frames and more and more[0].seq != frames[-1].seq + 1:  # pruned away between two looks
-            break
-        frames += more
-        size += sum(len(frame.text) for frame in more)
+    log = Event.objects.of(project_id)
+    if not log.filter(**place._asdict()).exists():
+        raise Gone
+    frames, size = [], 0
+    for event in in_steps(log.filter(seq__gt=place.seq)):
+        if event.seq != (frames[-1].place if frames else place).seq + 1:  # pruned away between two looks
+            raise Gone
+        frames.append(Frame(event))
+        size += len(frames[-1].text)
+        if len(frames) == BATCH or size >= BATCH_SIZE:
+            return Batch(place, frames)
+    return Batch(place, frames, is_last=True) if frames else None
+
+
+def in_steps(events):
+    """Yield events, few of them read at first and then more: a log of large ones does not fill the memory."""
+    step = FIRST_LOOK
+    while more := list(events[:step]):
+        yield from more
         if len(more) < step:
-            return Batch(frames, is_last=True) if frames else None
-        step *= 4
-    return Batch(frames)
+            return
+        events = events.filter(seq__gt=more[-1].seq)
+        step = min(4 * step, BATCH)
 
 
 @in_thread
 def heads(project_ids):
-    """`{project id: the number of its newest event}`."""
-    return {str(pk): head for pk, head in Stream.objects.filter(pk__in=project_ids).values_list("pk", "head")}
+    """`{project id: the place of its newest event}`."""
+    newest = Event.objects.filter(project_id=OuterRef("pk"), seq=OuterRef("head"))
+    streams = Stream.objects.filter(pk__in=project_ids).values_list("pk", "head", Subquery(newest.values("nonce")))
+    return {str(pk): Place(head, nonce) for pk, head, nonce in streams}
 
 
 @in_thread
@@ -111,7 +122,7 @@ def grant(user_id, name, cursor):
     except Gone as gone:
         gone.project_id = str(project.pk)
         raise
-    return Grant(str(project.pk), start.seq, start.cursor, newest.seq)
+    return Grant(str(project.pk), Place(start.seq, start.nonce), Place(newest.seq, newest.nonce))
 
 
 @in_thread

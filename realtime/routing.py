@@ -10,6 +10,8 @@ from realtime.consumers import LineConsumer
 
 
 class NoSuchSocket(AsyncWebsocketConsumer):
+    channel_layer_alias = LineConsumer.channel_layer_alias
+
     async def connect(self):
         raise DenyConnection
 

@@ -8,6 +8,7 @@ from rest_framework.views import APIView
 from projects.models import Project
 from realtime.models import Event
 from realtime.serializers import EventQuerySerializer, EventSerializer
+from tickethub.errors import Gone
 from tickethub.filters import refuse_unknown
 from tickethub.pagination import page_size
 
@@ -31,6 +32,8 @@ class EventsView(APIView):
         events = Event.objects.of(project.pk).filter(seq__lte=newest.seq)
         events = events.filter(seq__gt=after.seq) if after else events
         events = list((events.about_task(task.pk) if task else events)[: limit + 1])
+        if after and not task and events and events[0].seq != after.seq + 1:
+            raise Gone  # it was pruned right now
         page, has_more = events[:limit], len(events) > limit
         return Response(
             {

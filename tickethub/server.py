@@ -29,12 +29,21 @@ class Server(Daphne):
         super().__init__(*args, **kwargs)
         self.ports = []
         self.is_draining = False
+        self.last_resort = None
 
     def run(self):
         self.signal_handlers = False  # Twisted's; ours are below
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: reactor.callFromThread(self.leave))
+            signal.signal(number, self.hear)
         super().run()
+
+    def hear(self, *_):
+        """Take a signal: see to it that this ends, even if the event loop hangs, and leave in order if it does not."""
+        if self.last_resort is None:
+            self.last_resort = threading.Timer(END_WITHIN, os._exit, [1])
+            self.last_resort.daemon = True
+            self.last_resort.start()
+        reactor.callFromThread(self.leave)
 
     def listen_success(self, port):
         super().listen_success(port)
@@ -50,7 +59,8 @@ class Server(Daphne):
     async def handle_reply(self, protocol, message):
         if self.is_draining and message["type"] == "http.response.start":
             protocol.setHeader(b"connection", b"close")
-            protocol.channel.persistent = False
+            if protocol.channel:  # else the client has gone
+                protocol.channel.persistent = False
         await super().handle_reply(protocol, message)
 
     def leave(self):
@@ -59,25 +69,22 @@ class Server(Daphne):
             self.stop()
             return
         self.is_draining = True
-        last_resort = threading.Timer(END_WITHIN, os._exit, [1])
-        last_resort.daemon = True
-        last_resort.start()
         self.drained = twisted_loop.create_task(self.drain())
 
     async def drain(self):
+        from realtime.hub import Hub  # the application has set up Django by now
+
         for port in self.ports:
             port.stopListening()
         deadline = twisted_loop.time() + DRAIN_WITHIN
-        while twisted_loop.time() < deadline and (busy := self.busy()):
-            for protocol in busy:
-                if isinstance(protocol, WebSocketProtocol):
-                    protocol.application_queue.put_nowait({"type": "server.draining"})
+        while twisted_loop.time() < deadline and self.is_busy():
+            await Hub.current().send_away()
             await asyncio.sleep(0.1)
         self.stop()
 
-    def busy(self):
-        """The requests that have no answer yet, and the WebSockets that are open."""
-        return [protocol for protocol, details in self.connections.items() if "disconnected" not in details]
+    def is_busy(self):
+        """Whether a request has no answer yet, a WebSocket is open, or something that was written has not been sent."""
+        return reactor.getWriters() or any("disconnected" not in details for details in self.connections.values())
 
     def kill_all_applications(self):
         self.connections = {

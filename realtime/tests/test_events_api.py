@@ -1,11 +1,13 @@
 """GET events/: the log by REST."""
 
 import pytest
+from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from comments.tests.factories import CommentFactory
 from projects.tests.factories import LabelFactory, ProjectFactory
 from realtime.models import Event
+from realtime.views import EventsView
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -164,6 +166,21 @@ def test_a_task_of_another_project_is_as_one_that_does_not_exist(client, project
         for name in (hidden.key, str(hidden.pk), own.key, "AB-77", str(project.pk))
     }
     assert len(answers) == 1
+
+
+def test_pruning_at_the_very_moment_hides_no_gap(client, project, monkeypatch):
+    start, find = get(client, project="AB")["cursor"], EventsView.find_start
+    for _ in range(5):
+        LabelFactory(project=project)
+
+    def find_and_prune(project, cursor):
+        event = find(project, cursor)
+        Event.objects.prune(project.pk, timezone.now(), 100)
+        return event
+
+    monkeypatch.setattr(EventsView, "find_start", staticmethod(find_and_prune))
+    answer = client.get(URL, {"project": "AB", "after": start})
+    assert (answer.status_code, answer.json()["code"]) == (410, "resync")
 
 
 def test_an_outsider_gets_404_as_for_what_does_not_exist(as_user, project):

@@ -13,6 +13,7 @@ from accounts.tests.factories import UserFactory
 from projects.models import Membership, Role
 from projects.tests.factories import LabelFactory, ProjectFactory
 from realtime import bell, reader
+from realtime.frames import Place
 from realtime.models import Event, Stream
 from realtime.tests.conftest import open_line, token_of
 from tasks.tests.factories import TaskFactory
@@ -276,7 +277,7 @@ async def test_a_person_may_have_only_so_many_lines(hub, ada, bob, settings):
 async def test_a_server_that_drains_sends_its_lines_away(hub, project, ada):
     async with open_line(ada, project="AB") as line:
         for _ in range(2):
-            await line.communicator.send_input({"type": "server.draining"})
+            await hub.send_away()
         assert await line.closed_with() == 1012
         await in_db(LabelFactory)(project=project)
         assert await line.hears_nothing()
@@ -337,16 +338,19 @@ async def test_events_pruned_before_they_were_read_mean_loading_anew(hub, projec
         assert (await line.hear(timeout=2.5))["type"] == "resync"
 
 
-async def test_a_log_that_cannot_be_read_while_catching_up_closes_the_line(hub, project, ada, monkeypatch):
+async def test_a_database_that_is_away_while_catching_up_is_waited_for(hub, project, ada, monkeypatch):
     async def away(*args):
         raise OperationalError("away")
 
     cursor = (await in_db(Event.objects.newest)(project.pk)).cursor
     await in_db(LabelFactory)(project=project)
-    monkeypatch.setattr(reader, "events_after", away)
-    async with open_line(ada, project="AB", after=cursor) as line:
-        assert (await line.hear())["code"] == "internal"
-        assert await line.closed_with() == 1011
+    with monkeypatch.context() as patch:
+        patch.setattr(reader, "events_after", away)
+        patch.setattr(reader, "heads", away)
+        async with open_line(ada, project="AB", after=cursor) as line:
+            assert await line.hears_nothing(1.2)
+            patch.undo()
+            assert (await line.hear(timeout=2.5))["event"] == "label.created"
 
 
 async def test_a_line_that_cannot_take_an_event_takes_none_from_the_others(hub, project, ada, bob, monkeypatch):
@@ -368,9 +372,10 @@ async def test_the_longest_text_fits_into_a_frame(hub, project, ada, as_user):
     worst = "\x01" * 50_000
     client = await in_db(as_user)(ada)
     task = (await in_db(client.post)("/api/v1/tasks/", {"project": str(project.pk), "title": "Long"})).json()
-    cursor = (await in_db(Event.objects.newest)(project.pk)).cursor
+    newest = await in_db(Event.objects.newest)(project.pk)
     for text in (worst, worst[:-1] + "\x02"):
         answer = await in_db(client.patch)(f"/api/v1/tasks/{task['id']}/", {"description": text})
         assert answer.status_code == 200
-    batch = await reader.events_after(project.pk, int(cursor.split(".")[0]))
+    first = await reader.events_after(project.pk, Place(newest.seq, newest.nonce))
+    batch = await reader.events_after(project.pk, first.last)
     assert 800_000 < len(batch.texts[-1].encode()) < 1024 * 1024

@@ -279,6 +279,9 @@ async def test_a_frame_over_the_limit_closes_the_line(ada):
     async with open_line(ada) as line:
         await line.communicator.send_to(text_data=json.dumps({"type": "pong", "ref": "x" * 64 * 1024}))
         assert await line.closed_with() == 1009
+    async with open_line(ada) as line:
+        await line.communicator.send_to(bytes_data=b"x" * (64 * 1024 + 1))
+        assert await line.closed_with() == 1009
 
 
 async def test_a_failure_of_ours_is_told_and_the_line_stays(ada, project, monkeypatch):

@@ -74,6 +74,30 @@ async def test_it_finishes_what_is_under_way_and_sends_the_sockets_away(server, 
     assert await asyncio.to_thread(server.process.wait, 10) == 0
 
 
+def test_an_answer_that_a_slow_client_still_reads_is_not_cut_off(server):
+    with registered(server) as client:
+        project = client.post("projects/", json={"key": "LONG", "name": "Long"}).json()
+        task = client.post("tasks/", json={"project": project["id"], "title": "Much talked of"}).json()
+        for _ in range(80):
+            answer = client.post("comments/", json={"task": task["id"], "body": "x" * 50_000})
+            assert answer.status_code == 201
+        token = client.headers["Authorization"]
+    with socket.create_connection(server.address.split(":")) as line:
+        line.sendall(
+            f"GET /api/v1/comments/?limit=100 HTTP/1.0\r\nHost: localhost\r\nAuthorization: {token}\r\n\r\n".encode()
+        )
+        read = line.recv(1000)
+        time.sleep(0.5)  # Daphne has got rid of all of it by now, the system has not
+        server.process.terminate()
+        time.sleep(1)
+        while chunk := line.recv(1024 * 1024):
+            read += chunk
+    head, _, body = read.partition(b"\r\n\r\n")
+    assert b" 200 OK" in head
+    assert json.loads(body)["count"] == 80
+    assert server.process.wait(10) == 0
+
+
 def test_a_second_signal_ends_it_at_once(server):
     with half_a_request(server):
         server.process.terminate()
