@@ -21,6 +21,10 @@ class Change:
     before: dict | None = None
     event: Event | None = None
 
+    def look_again(self):
+        """Bring the event to what it is now: a savepoint that was rolled back took it along, or what was told last."""
+        self.event = self.event and Event.objects.filter(pk=self.event.pk).first()
+
 
 @dataclass
 class Ledger:
@@ -53,14 +57,17 @@ class Ledger:
 
     def has_told_the_end_of(self, project_id):
         """Whether the deletion of a project is written, and was not rolled back since."""
-        event = self.change_of(Project, project_id).event
-        return bool(event and event.type == "project.deleted" and Event.objects.filter(pk=event.pk).exists())
+        change = self.change_of(Project, project_id)
+        if change.event and change.event.type == "project.deleted":
+            change.look_again()
+        return bool(change.event and change.event.type == "project.deleted")
 
 
 def note_before(model, pk):
     """Note what a row is before it changes, locked so that it is this transaction that changes it next."""
     change = Ledger.current().change_of(model, pk)
-    if change.before is None and change.event is None:
+    change.look_again()
+    if change.event is None:
         list(model.objects.filter(pk=pk).locked().values_list("pk"))
         change.before = THINGS[model].show(pk)
 
@@ -72,23 +79,23 @@ def tell(row, verb):
     if ledger.has_told_the_end_of(thing.project_id(row)):  # which stands for all in it
         return
     change = ledger.change_of(model, row.pk)
+    change.look_again()
     now = None if verb == "deleted" else thing.show(row.pk)
     if verb == "updated" and now == (change.event.object if change.event else change.before):
         return
-    if verb == "deleted" or not amend(change, now):
+    if change.event and verb != "deleted":
+        amend(change, now)
+    else:
         ledger.projects.add(thing.project_id(row))
         change.event = write(thing, row, verb, difference(change.before, now) if verb == "updated" else {}, now)
 
 
 def amend(change, now):
-    """Bring the event that this request wrote of the object up to date; False if none stands."""
-    if change.event is None:
-        return False
+    """Bring the event that this request wrote of the object up to date."""
     change.event.object = now
     if change.before is not None:
         change.event.changes = difference(change.before, now)
-    written = Event.objects.filter(pk=change.event.pk)
-    return bool(written.update(object=now, changes=change.event.changes))
+    change.event.save(update_fields=["object", "changes"])
 
 
 def write(thing, row, verb, changes, now):

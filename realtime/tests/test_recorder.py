@@ -3,6 +3,7 @@
 import pytest
 from django.db import IntegrityError, connection, transaction
 
+from accounts.models import User
 from accounts.tests.factories import UserFactory
 from comments.models import Comment
 from comments.tests.factories import CommentFactory
@@ -204,6 +205,37 @@ def test_a_savepoint_rolled_back_takes_its_event_along_and_leaves_no_gap(task):
     assert watch.types == ["task.updated", "label.created"]
     assert watch.events[0].changes == {"priority": ["none", "urgent"]}
     assert contiguous(task.project)
+
+
+def test_a_change_made_again_after_its_savepoint_was_rolled_back_is_told(project):
+    label = LabelFactory(project=project, name="old")
+    with Watch() as watch, transaction.atomic():
+        LabelFactory(project=project, name="other")
+        rolled_back(Label.objects.filter(pk=label.pk).update, name="new")
+        Label.objects.filter(pk=label.pk).update(name="new")
+    assert watch.types == ["label.created", "label.updated"]
+    assert watch.events[1].changes == {"name": ["old", "new"]}
+    assert contiguous(project)
+
+
+def test_an_event_that_was_amended_in_a_savepoint_rolled_back_is_amended_again(project):
+    label = Label.objects.filter(pk=LabelFactory(project=project, name="old").pk)
+    with Watch() as watch, transaction.atomic():
+        label.update(name="first")
+        rolled_back(label.update, name="second")
+        label.update(name="second")
+    [event] = watch.events
+    assert event.object["name"] == "second"
+    assert event.changes == {"name": ["old", "second"]}
+
+
+def test_people_changed_in_bulk_are_told_by_their_memberships(project, ada):
+    with Watch() as watch:
+        User.objects.filter(pk=ada.pk).update(first_name="Augusta")
+        ada.last_name = "King"
+        User.objects.bulk_update([ada], ["last_name"])
+    assert watch.types == ["membership.updated"] * 2
+    assert watch.events[1].object["user"]["last_name"] == "King"
 
 
 def test_a_transaction_rolled_back_gives_its_number_again(project):
