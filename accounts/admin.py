@@ -86,7 +86,7 @@ class DomainAdmin(AdminBasics, admin.ModelAdmin):
             obj.save(update_fields={field.name for field in obj._meta.fields} & set(form.changed_data))
 
     def delete_queryset(self, request, queryset):
-        for obj in queryset.order_by("pk"):
+        for obj in queryset.to_be_deleted():
             self.delete_model(request, obj)
 
     def get_deleted_objects(self, objs, request):
@@ -134,6 +134,16 @@ class UserAdmin(DomainAdmin, DjangoUserAdmin):
         ("Password", {"classes": ["wide"], "fields": ["usable_password", "password1", "password2"]}),
     ]
     actions = ["deactivate", "reactivate"]
+
+    def save_model(self, request, obj, form, change):
+        """Of a person who stands left to save_related: it shows in memberships, of which some may be removed there."""
+        if not change:
+            super().save_model(request, obj, form, change)
+
+    def save_related(self, request, form, formsets, change):
+        super().save_related(request, form, formsets, change)
+        if change:
+            super().save_model(request, form.instance, form, change)
 
     def has_delete_permission(self, request, obj=None):
         return False

@@ -8,7 +8,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from tickethub.models import UUIDModel
+from tickethub.models import TrackedQuerySet, UUIDModel
 
 
 class LowerCaseEmailField(models.EmailField):
@@ -26,7 +26,9 @@ class LowerCaseEmailField(models.EmailField):
         return self.to_python(super().get_prep_value(value))
 
 
-class UserQuerySet(models.QuerySet):
+class UserQuerySet(TrackedQuerySet):
+    """Tracked, since a person is shown in their memberships."""
+
     def visible_to(self, user):
         """The people who share a project with `user`, and `user`."""
         if not user.is_authenticated:

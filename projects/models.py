@@ -143,7 +143,7 @@ class Membership(TrackedModel):
             raise Conflict("A project needs an owner. Give it another one first.", "last_owner")
 
 
-class InvitationQuerySet(InProject, models.QuerySet):
+class InvitationQuerySet(InProjectQuerySet):
     def open(self):
         return self.filter(accepted_at=None, expires_at__gt=timezone.now())
 

@@ -74,6 +74,15 @@ class Board(models.Model):
             task.save(update_fields=["position"])
 
 
+def children_first(tasks):
+    """The tasks in an order in which none loses its parent before it goes itself: that would be a change to tell of."""
+    left = {task.pk: task for task in tasks}
+    while left:
+        parents = {task.parent_id for task in left.values()}
+        for task in [task for task in left.values() if task.pk not in parents] or list(left.values()):
+            yield left.pop(task.pk)
+
+
 class TaskQuerySet(InProjectQuerySet):
     KEY = re.compile(r"([A-Z][A-Z0-9]{1,9})-([1-9][0-9]{0,8})")
 
@@ -82,6 +91,9 @@ class TaskQuerySet(InProjectQuerySet):
         if match := self.KEY.fullmatch(name):
             return self.filter(project__key=match[1], number=match[2])
         return self.filter(pk=as_uuid(name))
+
+    def to_be_deleted(self):
+        return children_first(super().to_be_deleted())
 
 
 # An event tells a text three times: before, after, and in the object. At six bytes a character (an escaped control

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from projects.permissions import IsProjectMember
 from projects.viewsets import InProjectViewSet
 from tasks.filters import TaskFilter, TaskRelationFilter
-from tasks.models import Board, Task, TaskRelation
+from tasks.models import Board, Task, TaskRelation, children_first
 from tasks.permissions import MayDelete, refuse_deletion_of_others
 from tasks.serializers import (
     BulkChangeSerializer,
@@ -184,15 +184,6 @@ class TaskRelationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelM
     def perform_create(self, serializer):
         self.check_object_permissions(self.request, TaskRelation(**serializer.validated_data))
         serializer.save()
-
-
-def children_first(tasks):
-    """The tasks in an order in which none loses its parent before it goes itself: that would be a change to tell of."""
-    left = {task.pk: task for task in tasks}
-    while left:
-        parents = {task.parent_id for task in left.values()}
-        for task in [task for task in left.values() if task.pk not in parents] or list(left.values()):
-            yield left.pop(task.pk)
 
 
 def etag(version):

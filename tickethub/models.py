@@ -22,10 +22,16 @@ class TrackedQuerySet(models.QuerySet):
     def delete(self):
         deleted = {}
         with transaction.atomic():
-            for row in self.locked():
+            for row in self.to_be_deleted():
                 for label, count in row.delete()[1].items():
                     deleted[label] = deleted.get(label, 0) + count
         return sum(deleted.values()), deleted
+
+    delete.queryset_only = True  # as Django has it: no manager deletes all rows
+
+    def to_be_deleted(self):
+        """The rows, locked, in the order in which they go."""
+        return self.locked()
 
     def bulk_create(self, objs, *args, **kwargs):
         with transaction.atomic():
