@@ -14,6 +14,7 @@ import json
 import logging
 import random
 import ssl
+import time
 from collections import Counter
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -44,7 +45,8 @@ SILENCE = 60  # seconds; the server pings at least every 30, so a line that is s
 LONGEST_WAIT = 30  # seconds between two attempts
 LIMITED_WAIT = 60  # seconds to stay away after too many messages
 DEFAULT_RETRY_AFTER = 5  # seconds, where a 429 or a 503 does not say
-RENEW_AGAIN = 60  # seconds, where a token could not be renewed, or ended long ago by this computer's clock
+RENEW_AGAIN = 60  # seconds, where a token ended long ago, or is about to, by this computer's clock
+SOON = 10  # seconds
 BACKLOG = 10_000  # changes that wait for a slow reader
 MAX_FRAME = 16 * 1024 * 1024  # bytes; the server's are 1 MiB at most
 
@@ -341,15 +343,15 @@ class TicketHub(Rest):
             timer.cancel()
 
     def _heard(self):
-        self._heard_at = asyncio.get_running_loop().time()
+        self._heard_at = time.time()  # which goes on while the computer sleeps
 
     def _watch(self):
         """Cut a line that fell silent. One timer looks now and then: one for each frame would cost more."""
-        left = self._heard_at + SILENCE - asyncio.get_running_loop().time()
+        left = self._heard_at + SILENCE - time.time()
         if left <= 0:
             self.cut()
         else:
-            self._later("silence", left, self._watch)
+            self._later("silence", min(left, SOON), self._watch)
 
     def _later(self, name, seconds, act):
         self._timers[name] = asyncio.get_running_loop().call_later(seconds, act)
@@ -429,7 +431,7 @@ class TicketHub(Rest):
         self.user_id = frame["user"]
         if self.refresh or self.credentials:  # else it lasts as long as the token
             left = (datetime.fromisoformat(frame["expires_at"]) - datetime.now(UTC)).total_seconds()
-            self._plan_renewal(left * 0.8 if left > 0 else RENEW_AGAIN)
+            self._plan_renewal(left * 0.8 if left > SOON else RENEW_AGAIN)
         if not self.is_connected:
             self.is_connected = True
             for replica in list(self._replicas):
@@ -522,17 +524,19 @@ class Replica:
         await self._over.wait()
         return self.reason
 
-    async def changes(self):
-        """Yield a Change for all that happens from now on; the last is `ended`.
+    def changes(self):
+        """Iterate, asynchronously, over a Change for all that happens from now on; the last is `ended`.
 
         A reader who falls 10,000 changes behind gets one `loaded` with the reason `overflow` in place of them: the
         replica is right, but what led to it is skipped. `on_event` skips nothing.
         """
-        if self.reason:
-            yield Change("ended", reason=self.reason)
-            return
         queue = asyncio.Queue()
         self._queues.append(queue)
+        if self.reason:
+            queue.put_nowait(Change("ended", reason=self.reason))
+        return self._read(queue)
+
+    async def _read(self, queue):
         try:
             while True:
                 change = await queue.get()
@@ -578,7 +582,8 @@ class Replica:
         """Load, then apply what came meanwhile. A line that breaks in between does not matter: nothing held is lost."""
         for attempt in count():
             try:
-                objects = await self._loader(self.hub, self.project)
+                loaded = await self._loader(self.hub, self.project)
+                objects = {thing: dict(loaded.get(thing, {})) for thing in self.objects}
                 break
             except SignedOut:
                 self.hub._sign_out()
@@ -588,8 +593,7 @@ class Replica:
             except Exception:
                 logger.exception("%s could not be loaded", self.name)
             await asyncio.sleep(backoff(attempt))
-        self.objects = {thing: dict(objects.get(thing, {})) for thing in self.objects}
-        self.cursor, self.seq = cursor, None
+        self.objects, self.cursor, self.seq = objects, cursor, None
         held, self._held, self._loading = self._held, None, None
         self._tell(Change("loaded"))
         for event in held:

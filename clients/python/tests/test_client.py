@@ -18,6 +18,7 @@ def waits(monkeypatch):
     """The attempts that were waited after; each wait is short."""
     attempts = []
     monkeypatch.setattr(tickethub_client, "backoff", lambda attempt: attempts.append(attempt) or 0.01)
+    monkeypatch.setattr(tickethub_client, "SOON", 0.05)
     return attempts
 
 
