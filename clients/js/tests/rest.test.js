@@ -1,0 +1,227 @@
+/** Requests: tokens, waiting where the server asks for it, lists that change while they are read. */
+
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+import { inspect } from "node:util";
+
+import { ApiError, SignedOut, TicketHub } from "../tickethub.js";
+import { answer, FakeServer, hubOf, settle } from "./fake.js";
+
+let server;
+let hub;
+
+beforeEach(() => {
+  server = new FakeServer();
+  hub = hubOf(server);
+});
+
+const paths = () => server.requests.map(({ path }) => path);
+const failure = (code) => Object.assign(new TypeError("fetch failed"), { cause: { code } });
+
+test("a request is signed and gives the answer", async () => {
+  hub = new TicketHub("http://fake/", { fetch: server.fetch, access: "a0" });
+  server.answers.push(answer(201, { id: "t9" }));
+  const options = { json: { title: "Nine" }, headers: { "X-Request-ID": "mine" } };
+  const response = await hub.request("POST", "tasks/", options);
+  assert.equal(response.status, 201);
+  assert.deepEqual(await response.json(), { id: "t9" });
+  const [{ url, method, headers, json }] = server.requests;
+  assert.deepEqual([url.href, method, json], ["http://fake/api/v1/tasks/", "POST", { title: "Nine" }]);
+  assert.equal(headers.get("Authorization"), "Bearer a0");
+  assert.equal(headers.get("X-Request-ID"), "mine");
+});
+
+test("a parameter may have several values", async () => {
+  await hub.load("tasks/", { project: "DEMO", status: ["todo", "done"] });
+  assert.equal(server.requests[0].url.search, "?project=DEMO&status=todo&status=done&limit=100&offset=0");
+});
+
+test("many refused at once share one refresh", async () => {
+  const saved = [];
+  hub = hubOf(server, { onTokens: (...pair) => saved.push(pair) });
+  server.valid.clear();
+  const answers = await Promise.all(Array.from({ length: 20 }, () => hub.load("tasks/", { project: "DEMO" })));
+  assert.deepEqual(answers, Array(20).fill(server.project.rows.task));
+  assert.deepEqual(server.issued, { "auth/token/refresh/": 1 });
+  assert.deepEqual(saved, [["a1", "r1"]]);
+});
+
+test("a refresh outlives whoever asked for it", async () => {
+  server.valid.clear();
+  const { fetch } = server;
+  let open;
+  const gate = new Promise((resolve) => {
+    open = resolve;
+  });
+  hub = hubOf(server, { fetch: async (url, init) => (url.includes("auth") && (await gate), fetch(url, init)) });
+  const impatience = new AbortController();
+  const asked = hub.load("tasks/", { project: "DEMO" }, { signal: impatience.signal });
+  await settle();
+  impatience.abort();
+  open();
+  await assert.rejects(asked, { name: "AbortError" });
+  assert.deepEqual(await hub.load("tasks/", { project: "DEMO" }), server.project.rows.task);
+  assert.deepEqual(server.issued, { "auth/token/refresh/": 1 });
+});
+
+test("without a way to a token a request throws SignedOut", async () => {
+  server.valid.clear();
+  server.refreshes.clear();
+  for (let time = 0; time < 2; time++) {
+    await assert.rejects(hub.request("GET", "tasks/"), (error) => {
+      assert.ok(error instanceof SignedOut && error instanceof ApiError);
+      return error.name === "SignedOut" && error.status === 401;
+    });
+  }
+  assert.deepEqual(server.issued, { "auth/token/refresh/": 1 }, "what was refused is not tried again");
+});
+
+test("a refused refresh token is followed by a login", async () => {
+  hub = hubOf(server, { access: "old", refresh: "old", email: "ada@example.org", password: "secret" });
+  assert.deepEqual(await hub.load("tasks/", { project: "DEMO" }), server.project.rows.task);
+  assert.deepEqual(server.issued, { "auth/token/refresh/": 1, "auth/token/": 1 });
+});
+
+test("a second 401 is not tried a third time", async () => {
+  const refused = () => answer(401, { detail: "No.", code: "token_not_valid" });
+  server.answers.push(refused(), answer(200, { access: "a1", refresh: "r1" }), refused());
+  await assert.rejects(hub.request("GET", "tasks/"), { name: "ApiError", status: 401, code: "token_not_valid" });
+  assert.deepEqual(paths(), ["tasks/", "auth/token/refresh/", "tasks/"]);
+});
+
+test("a failing token endpoint is no sign out", async () => {
+  server.valid.clear();
+  server.answers.push(answer(401), answer(500));
+  await assert.rejects(hub.request("GET", "tasks/"), { name: "ApiError", status: 500 });
+  await hub.load("tasks/", { project: "DEMO" });
+  assert.deepEqual(server.issued, { "auth/token/refresh/": 1 });
+});
+
+test("an account can be made without one", async () => {
+  hub = new TicketHub(server.url, { fetch: server.fetch });
+  server.answers.push(answer(201));
+  await hub.request("POST", "auth/register/", { json: {} });
+  assert.equal(server.requests[0].headers.has("Authorization"), false);
+  await assert.rejects(hub.login(), SignedOut);
+});
+
+for (const status of [429, 503]) {
+  test(`it waits as long as the server says with ${status}`, async (context) => {
+    const waits = [];
+    const { setTimeout } = globalThis;
+    context.mock.method(globalThis, "setTimeout", (act, milliseconds) => {
+      waits.push(milliseconds);
+      return setTimeout(act, 0);
+    });
+    server.answers.push(
+      answer(status, {}, { "Retry-After": "7" }),
+      answer(status),
+      answer(status, {}, { "Retry-After": "Mon, 23 Nov 2026 12:00:00 GMT" }),
+      answer(200),
+    );
+    assert.equal((await hub.request("POST", "tasks/", { json: {} })).status, 200);
+    assert.equal(waits.length, 3);
+    for (const [index, least] of [7000, 5000, 5000].entries()) {
+      assert.ok(least <= waits[index] && waits[index] <= 1.25 * least, `waited ${waits[index]}`);
+    }
+  });
+}
+
+test("a signal ends the waiting", async () => {
+  server.answers.push(answer(503));
+  const impatience = new AbortController();
+  const asked = hub.request("GET", "tasks/", { signal: impatience.signal });
+  await settle();
+  impatience.abort();
+  await assert.rejects(asked, { name: "AbortError" });
+});
+
+test("closing ends the waiting", async () => {
+  server.answers.push(answer(503));
+  const asked = hub.request("GET", "tasks/");
+  await settle();
+  await hub.close();
+  await assert.rejects(asked, { name: "AbortError" });
+});
+
+for (const [body, status, code, detail] of [
+  ['{"detail": "Archived.", "code": "archived", "more": 1}', 409, "archived", "Archived."],
+  ["<h1>Bad gateway</h1>", 502, "error", "<h1>Bad gateway</h1>"],
+  ['["odd"]', 400, "error", '["odd"]'],
+]) {
+  test(`${status} is thrown, with what the server said`, async () => {
+    server.answers.push(answer(status, body));
+    const error = await hub.request("PATCH", "tasks/t1/", { json: {} }).catch((caught) => caught);
+    assert.ok(error instanceof ApiError);
+    assert.deepEqual([error.status, error.code, error.detail], [status, code, detail]);
+    assert.deepEqual(error.body, body.startsWith("<") ? null : JSON.parse(body));
+    assert.equal(error.response.status, status);
+    assert.equal(server.requests.length, 1);
+  });
+}
+
+for (const [method, code, asked] of [
+  ["GET", undefined, 2],
+  ["POST", "ECONNREFUSED", 2],
+  ["POST", "ECONNRESET", 1],
+]) {
+  test(`after ${code} another server is asked by ${method} only where that does no harm`, async () => {
+    const { fetch, WebSocket } = server;
+    hub = new TicketHub(["http://one", "http://two"], { fetch, WebSocket, access: "a0" });
+    server.answers.push(failure(code), answer(200));
+    const request = hub.request(method, "tasks/");
+    if (asked === 2) assert.equal((await request).status, 200);
+    else await assert.rejects(request, TypeError);
+    assert.equal(new Set(server.requests.map(({ url }) => url.host)).size, asked);
+    assert.equal(server.requests.length, asked);
+  });
+}
+
+test("a connection that fails everywhere is thrown", async () => {
+  server.answers.push(failure("ECONNREFUSED"), failure("ECONNREFUSED"));
+  hub = new TicketHub(["http://one", "http://two"], { fetch: server.fetch, access: "a0" });
+  await assert.rejects(hub.request("GET", "tasks/"), TypeError);
+  assert.equal(server.requests.length, 2);
+});
+
+test("fetch is called as a browser wants it, without an object", async () => {
+  let receiver;
+  hub = hubOf(server, {
+    fetch(...words) {
+      receiver = this;
+      return server.fetch(...words);
+    },
+  });
+  await hub.load("tasks/", { project: "DEMO" });
+  assert.equal(receiver, undefined);
+});
+
+test("pages overlap by a row", async () => {
+  const rows = Array.from({ length: 250 }, (_, number) => [`t${number}`, { id: `t${number}` }]);
+  server.project.rows.task = Object.fromEntries(rows);
+  assert.equal(Object.keys(await hub.load("tasks/", { project: "DEMO" })).length, 250);
+  assert.deepEqual(server.requests.map(({ url }) => url.searchParams.get("offset")), ["0", "99", "198"]);
+});
+
+test("a list is whole although rows go while it is read", async () => {
+  const rows = {};
+  for (let number = 0; number < 260; number++) rows[`t${number}`] = { id: `t${number}` };
+  server.project.rows.task = rows;
+  const stay = Object.keys(rows).slice(80);
+  const { rest } = server;
+  server.rest = (...words) => {
+    const page = rest.apply(server, words);
+    if (Object.keys(rows).length > 180) for (const key of Object.keys(rows).slice(0, 20)) delete rows[key];
+    return page;
+  };
+  const loaded = await hub.load("tasks/", { project: "DEMO" });
+  assert.deepEqual(stay.filter((key) => !(key in loaded)), []);
+  assert.deepEqual(Object.keys(rows), stay);
+});
+
+test("nothing that is shown of the client has a token", async () => {
+  hub = hubOf(server, { email: "ada@example.org", password: "secret" });
+  await hub.request("GET", "projects/DEMO/");
+  assert.doesNotMatch(inspect(hub, { depth: 9, showHidden: true, getters: true }), /\b[ar]\d\b|secret/);
+  assert.doesNotMatch(JSON.stringify(hub), /\b[ar]\d\b|secret/);
+});
