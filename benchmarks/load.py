@@ -9,19 +9,17 @@ that has other things to do: it takes less than a minute, and asks for a third o
 import asyncio
 import statistics
 import time
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from itertools import chain
 from pathlib import Path
 
 import stock
 import writers
 from client import check
-from processes import Cost, MemoryWatch, servers
-from rawclients import FORKSERVER, Clients
-from report import main, note
+from processes import FORKSERVER, Cost, MemoryWatch, pool, servers
+from rawclients import Clients
+from report import delays_of, main, note, percentile, pooled, spread
 from writers import Scene
 
 HERE = Path(__file__).resolve().parent
@@ -135,27 +133,6 @@ class Latency:
         check(len(delays) == len(committed) * sockets, "Not every event came to every socket once")
         note(f"latency: {sockets} sockets, {len(committed) / self.seconds:.0f} commits/s: {spread(delays)}; {words}")
         return percentile(delays, 99)
-
-
-def delays_of(committed, seqs, times):
-    """Milliseconds from each commit to each arrival, in ascending order."""
-    return sorted(1000 * (at - committed[seq]) for seq, at in zip(seqs, times, strict=True) if seq in committed)
-
-
-def pooled(rounds):
-    return sorted(chain.from_iterable(rounds))
-
-
-def percentile(ordered, percent):
-    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
-
-
-def spread(delays):
-    return f"p50 {percentile(delays, 50):.1f}, p99 {percentile(delays, 99):.1f}, most {delays[-1]:.1f} ms"
-
-
-def pool(count, **options):
-    return ProcessPoolExecutor(count, mp_context=FORKSERVER, **options)
 
 
 # --- memory ---

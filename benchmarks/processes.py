@@ -9,6 +9,7 @@ import sys
 import tempfile
 import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from client import tell
 from serving import ROOT, free_ports, ready
 
 SERVER = "tickethub.server"
+FORKSERVER = multiprocessing.get_context("forkserver")  # which imports once what each process needs
+FORKSERVER.set_forkserver_preload(["writers", "rawclients"])
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -92,6 +95,10 @@ def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=
 def listens(port):
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def pool(count, **options):
+    return ProcessPoolExecutor(count, mp_context=FORKSERVER, **options)
 
 
 # --- What they cost ---

@@ -6,7 +6,6 @@ answers, so that the window stays open. `Clients` is the handle that other proce
 
 import gc
 import json
-import multiprocessing
 import re
 import select
 import socket
@@ -15,11 +14,10 @@ from array import array
 from dataclasses import dataclass
 
 from client import Failure, check
+from processes import FORKSERVER
 
 CHUNK = 256 * 1024
 PATIENCE = 30  # seconds that an answer may take
-FORKSERVER = multiprocessing.get_context("forkserver")  # which imports once what each process needs
-FORKSERVER.set_forkserver_preload(["writers", "rawclients"])
 
 
 def frame(opcode, payload):

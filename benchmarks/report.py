@@ -3,6 +3,7 @@
 import argparse
 import resource
 import sys
+from itertools import chain
 
 from client import Failure, tell
 from django.core.management import call_command
@@ -33,6 +34,23 @@ class Report:
 
 def note(words):
     tell(f"        {words}")
+
+
+def delays_of(committed, seqs, times):
+    """Milliseconds from each commit to each arrival, in ascending order."""
+    return sorted(1000 * (at - committed[seq]) for seq, at in zip(seqs, times, strict=True) if seq in committed)
+
+
+def pooled(rounds):
+    return sorted(chain.from_iterable(rounds))
+
+
+def percentile(ordered, percent):
+    return ordered[min(len(ordered) - 1, len(ordered) * percent // 100)]
+
+
+def spread(delays):
+    return f"p50 {percentile(delays, 50):.1f}, p99 {percentile(delays, 99):.1f}, most {delays[-1]:.1f} ms"
 
 
 def main(description, large, small):

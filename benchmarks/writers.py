@@ -6,7 +6,9 @@ import random
 import secrets
 import sys
 import time
+import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import django
@@ -14,6 +16,7 @@ from serving import ROOT
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT))
+warnings.filterwarnings("ignore", "No directory at", UserWarning)  # static files are not collected, nor asked for
 # As an installation has it, not as development does: with DEBUG, Django keeps every query in memory.
 os.environ |= {
     "ACCESS_TOKEN_MINUTES": "120",
@@ -29,7 +32,8 @@ os.environ |= {
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(48))  # the servers and the other processes inherit it
 django.setup()
 
-from django.db import connection, transaction  # noqa: E402 needs what the line above sets up
+from django.contrib.auth.hashers import make_password  # noqa: E402 needs what the line above sets up
+from django.db import connection, transaction  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
 from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 
@@ -40,14 +44,21 @@ from realtime.models import Event, Stream  # noqa: E402
 from tasks.models import Task  # noqa: E402
 
 BATCH = 20  # changes in one transaction, where it does not matter
+PASSWORD = secrets.token_urlsafe(16)
+
+
+@cache
+def hashed_password():
+    return make_password(PASSWORD)
 
 
 @dataclass(frozen=True)
 class Scene:
-    """A project, the access tokens of its people, and its tasks."""
+    """A project, the access tokens and emails of its people, all with the one PASSWORD, and its tasks."""
 
     project: str
     tokens: list[str]
+    emails: list[str]
     tasks: list[str]
 
     @classmethod
@@ -55,7 +66,7 @@ class Scene:
         name = secrets.token_hex(4)
         users = [User(username=f"{name}-{n}", email=f"{name}-{n}@example.com") for n in range(people)]
         for user in users:
-            user.set_unusable_password()
+            user.password = hashed_password()
         User.objects.bulk_create(users)
         with transaction.atomic():
             project = Project.objects.create(key=f"L{name.upper()}", name="Load")
@@ -63,7 +74,7 @@ class Scene:
                 Membership.objects.create(project=project, user=user, role=Role.OWNER)
             made = [Task.objects.create(project=project, title=f"Task {n}", created_by=users[0]) for n in range(tasks)]
         tokens = [str(AccessToken.for_user(user)) for user in users]
-        return cls(str(project.pk), tokens, [str(task.pk) for task in made])
+        return cls(str(project.pk), tokens, [user.email for user in users], [str(task.pk) for task in made])
 
     def head(self):
         return Stream.objects.get(pk=self.project).head
@@ -73,6 +84,12 @@ class Scene:
 
     def rows(self):
         return list(Task.objects.filter(pk__in=self.tasks))
+
+    def people(self):
+        return list(User.objects.filter(email__in=self.emails))
+
+    def author(self):
+        return User.objects.get(email=self.emails[0])
 
 
 def write_paced(scene, rate, seconds, length=0):
@@ -169,8 +186,7 @@ def wait_at(barrier):
 
 def write_fast(scene, kind, place, seconds):
     """Write one kind of change for so long, on a task of one's own; give when it began and ended, and how many."""
-    task = Task.objects.select_related("project").get(pk=scene.tasks[place])
-    author = User.objects.filter(memberships__project=scene.project).first()
+    task, author = Task.objects.select_related("project").get(pk=scene.tasks[place]), scene.author()
     change, number = KINDS[kind], 0
     change(scene, task, author, number)  # opens what is opened once
     start_line.wait(60)
@@ -183,8 +199,7 @@ def write_fast(scene, kind, place, seconds):
 
 def queries_of(scene, kind):
     """The statements that one change of this kind sends, without BEGIN and COMMIT."""
-    task = Task.objects.select_related("project").get(pk=scene.tasks[0])
-    author = User.objects.filter(memberships__project=scene.project).first()
+    task, author = Task.objects.select_related("project").get(pk=scene.tasks[0]), scene.author()
     with CaptureQueriesContext(connection) as captured:
         KINDS[kind](scene, task, author, 1)
     return [query["sql"] for query in captured.captured_queries if query["sql"] not in {"BEGIN", "COMMIT"}]

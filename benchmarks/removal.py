@@ -1,0 +1,125 @@
+"""Members who are removed while a project changes quickly: nothing that comes after may reach them."""
+
+import asyncio
+import random
+from collections import Counter
+from dataclasses import dataclass
+
+import writers
+from asgiref.sync import sync_to_async
+from client import WatchedHub, check
+from processes import pool, servers
+from report import note
+from writers import Scene
+
+from projects.models import Membership, Role
+
+QUIET = 1.5  # seconds to wait for what must not come: longer than a server takes to notice a lost bell
+
+
+class Person:
+    """A member with a line of their own, who notes all that it brings."""
+
+    def __init__(self, scene, url, place, membership):
+        self.membership, self.frames = str(membership.pk), []
+        self.hub = WatchedHub(url, access=scene.tokens[place])
+        self.hub.witness = self.frames.append
+        self.project = scene.project
+
+    def follow(self, **start):
+        self.replica = self.hub.follow(self.project, load=self.load, **start)
+
+    @staticmethod
+    async def load(hub, project):
+        return {}  # what is held does not matter here, only what comes
+
+    async def leave(self):
+        await self.hub.request("DELETE", f"memberships/{self.membership}/")
+
+    def leaks(self):
+        """The events after the own removal."""
+        told = [frame for frame in self.frames if frame["type"] == "event"]
+        removal = ("membership.deleted", self.membership)
+        place = next((n for n, event in enumerate(told, 1) if (event["event"], event["id"]) == removal), None)
+        check(place, "Somebody was not told of their own removal")
+        return len(told) - place
+
+
+@dataclass(frozen=True)
+class Removal:
+    rounds: int = 10
+    people: int = 20
+    rate: float = 100
+    seconds: float = 5
+
+    def run(self, report):
+        scene = Scene.make(people=self.people + 1)
+        leaks, ways, written = 0, Counter(), 0
+        with servers(2) as started, pool(1) as writer:
+            urls = [server.url for server in started]
+            for _ in range(self.rounds):
+                writing = writer.submit(writers.write_paced, scene, self.rate, self.seconds)
+                leaks += asyncio.run(self.round(scene, urls, ways, writing))
+                written += len(writing.result())
+        rate = written / (self.rounds * self.seconds)
+        note(f"removal: {', '.join(f'{times} {way}' for way, times in ways.items())}; {written:,} changes meanwhile")
+        report.at_least("removal, changes meanwhile", rate, self.rate * 0.9, "a second")
+        report.at_most("removal, events after the own removal", leaks, 0, f"of {ways.total()} removals")
+
+    async def round(self, scene, urls, ways, writing):
+        """Let everybody follow and remove them all, but for the first; give the events that came to them too late."""
+        owner, *members = await self.assemble(scene, urls)
+        start = await sync_to_async(scene.cursor)()
+        owner.follow()
+        for person in members[::2]:
+            person.follow()
+        await asyncio.wait_for(asyncio.gather(*(person.replica.ready() for person in [owner, *members[::2]])), 20)
+        removals = []
+        for number, person in enumerate(members):
+            catches_up = number % 2
+            if catches_up:
+                person.follow(cursor=start, objects={})
+            removals.append(self.remove(owner, person, ways, catches_up))
+        await asyncio.wait_for(asyncio.gather(*removals), 20)
+        reasons = await asyncio.wait_for(asyncio.gather(*(person.replica.ended() for person in members)), 20)
+        await asyncio.to_thread(writing.result)
+        await asyncio.sleep(QUIET)
+        check(set(reasons) == {"access_revoked"}, f"Their subscriptions ended with {Counter(reasons)}")
+        for person in (owner, *members):
+            await person.hub.__aexit__()
+        return sum(person.leaks() for person in members)
+
+    @sync_to_async
+    def assemble(self, scene, urls):
+        """A Person for each, who is a member again."""
+        users = {user.email: user for user in scene.people()}
+        return [
+            Person(scene, urls[place % len(urls)], place, self.membership(scene, users[email]))
+            for place, email in enumerate(scene.emails)
+        ]
+
+    @staticmethod
+    def membership(scene, user):
+        return Membership.objects.get_or_create(project_id=scene.project, user=user, defaults={"role": Role.MEMBER})[0]
+
+    @staticmethod
+    async def remove(owner, person, ways, catches_up):
+        """In one of three ways, at any time; of who catches up, once they are let in."""
+        if catches_up:
+            while not any(frame["type"] == "subscribed" for frame in person.frames):
+                await asyncio.sleep(0.001)
+        else:
+            await asyncio.sleep(random.random() * 2)
+        way = random.choice(["removed by REST", "left", "removed by code"])
+        ways[f"{way}{' while catching up' if catches_up else ''}"] += 1
+        if way == "left":
+            await person.leave()
+        elif way == "removed by REST":
+            await owner.hub.request("DELETE", f"memberships/{person.membership}/")
+        else:
+            await delete(person.membership)
+
+
+@sync_to_async
+def delete(membership):
+    Membership.objects.get(pk=membership).delete()
