@@ -101,7 +101,7 @@ class Audience:
         return {kind: crowd.count() for kind, crowd in self.crowds.items()}
 
     def settle(self, seconds=60):
-        """Wait until everybody is where the log is; give how many seconds that took."""
+        """Wait until everybody has come as far as the log is now; give how many seconds that took."""
         heads = {scene.project: scene.cursor() for scene in self.scenes}
 
         def are_all_there():
@@ -295,7 +295,8 @@ class Restart:
             codes = audience.check(report, "restart")
         note(f"restart: the servers ended within {ended:.1f} s")
         report.at_most("restart, until all were back and equal", took, self.required, "s")
-        report.true("restart, lines closed with 1012", codes["1012"] == self.clients, f"{codes['1012']} lines")
+        others = codes.total() - codes["1012"]
+        report.at_most("restart, lines that were not closed with 1012", others, 0, f"of {codes.total()} lines")
 
     @staticmethod
     def restart(started):
@@ -357,15 +358,13 @@ LARGE = {
     "restart": Restart(),
 }
 SMALL = {
-    "storm": Storm(clients=40, seconds=15, projects=2, kill_every=4, redis_every=6),
-    "storm-1000": Storm(clients=100, seconds=15, projects=4, kill_every=4, redis_every=6),
-    "killed-writer": KilledWriter(times=5, clients=10),
+    "storm": Storm(clients=40, seconds=12, projects=2, kill_every=4, redis_every=6),
+    "killed-writer": KilledWriter(times=4, clients=10),
     "deaf": Bells("all bells lost", percent=100, required=1500, bells_lost=1, clients=10, seconds=3),
     "bell": Bells("the bell alone", percent=50, required=50, heal_every=NEVER, clients=10, seconds=3),
-    "removal": Removal(rounds=1, people=10),
+    "removal": Removal(rounds=1, people=10, seconds=3),
     "postgres": PostgresRestart(clients=10, seconds=1),
     "restart": Restart(clients=40, projects=2),
 }
-
 if __name__ == "__main__":
     main(__doc__, LARGE, SMALL)

@@ -62,8 +62,10 @@ class Member {
     this.times.push(monotonic());
   }
 
-  isAt(cursor) {
-    return this.hub.isConnected && !this.replica.reason && this.replica.cursor === cursor;
+  /** Whether the event of this cursor has come, and the line is up. */
+  has(cursor) {
+    const now = this.hub.isConnected && !this.replica.reason && this.replica.cursor;
+    return Boolean(now) && numberOf(now) >= numberOf(cursor);
   }
 
   /** What is not as the log and the database have it, counted. */
@@ -100,7 +102,7 @@ const commands = {
     ready: members.filter(({ isReady }) => isReady).length,
   }),
 
-  behind: ({ heads }) => members.filter((member) => !member.isAt(heads[member.replica.name])).length,
+  behind: ({ heads }) => members.filter((member) => !member.has(heads[member.replica.name])).length,
 
   cut({ share }) {
     const some = members.filter(({ hub }) => Math.random() < share && hub.isConnected);

@@ -71,6 +71,12 @@ class Member(TicketHub):
         super().__init__(url, **tokens)
         self.first, self.cursors, self.times = None, [], []
         self.replica = self.follow(project, load=loads.load, on_event=self.note)
+        self.is_ready = False
+        self.readiness = asyncio.create_task(self.wait_until_ready())
+
+    async def wait_until_ready(self):
+        await self.replica.ready()
+        self.is_ready = True
 
     async def receive(self, text):
         if self.first is None and '"subscribed"' in text[:30]:
@@ -81,8 +87,10 @@ class Member(TicketHub):
         self.cursors.append(event["cursor"])
         self.times.append(time.monotonic())
 
-    def is_at(self, cursor):
-        return self.is_connected and self.replica.reason is None and self.replica.cursor == cursor
+    def has(self, cursor):
+        """Whether the event of this cursor has come, and the line is up."""
+        cursor_now = self.is_connected and self.replica.reason is None and self.replica.cursor
+        return bool(cursor_now) and number_of(cursor_now) >= number_of(cursor)
 
     def faults(self, log, objects):
         """What is not as the log and the database have it, counted."""
@@ -123,12 +131,12 @@ class Commands:
 
     async def count(self):
         """How many are let in, and how many have a replica that is live."""
-        ready = sum(member.replica._settled.is_set() for member in self.members)
+        ready = sum(member.is_ready for member in self.members)
         return {"connected": sum(member.is_connected for member in self.members), "ready": ready}
 
     async def behind(self, heads):
-        """How many are not where the log is, `{project: cursor}`."""
-        return sum(not member.is_at(heads[member.replica.name]) for member in self.members)
+        """How many have not come as far as `{project: cursor}`."""
+        return sum(not member.has(heads[member.replica.name]) for member in self.members)
 
     async def cut(self, share):
         """Lose the lines of some. Gives of how many."""

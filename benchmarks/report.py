@@ -59,7 +59,8 @@ def main(description, large, small):
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(large)}; all unless one is named")
     parser.add_argument("--small", action="store_true", help="less of each, and a third of the figures asked")
     options = parser.parse_args()
-    if unknown := set(options.names) - large.keys():
+    measurements = small if options.small else large
+    if unknown := set(options.names) - measurements.keys():
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     report = Report(slack=3 if options.small else 1)
     if options.small:
@@ -67,9 +68,9 @@ def main(description, large, small):
     call_command("migrate", verbosity=0)
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for all that are started here
-    for name in options.names or large:
+    for name in options.names or measurements:
         try:
-            (small if options.small else large)[name].run(report)
+            measurements[name].run(report)
         except Failure as failure:
             report.true(name, False, str(failure))
     sys.exit(bool(report.missed))
