@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -105,7 +105,8 @@ class FakeServer:
                 project.lines.discard(line)
 
     async def say(self, line, **frame):
-        await line.send(json.dumps(frame))
+        with suppress(websockets.ConnectionClosed):  # the client cut it
+            await line.send(json.dumps(frame))
 
     async def on_authenticate(self, line, frame):
         if frame["token"] not in self.valid:
