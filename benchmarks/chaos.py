@@ -25,7 +25,7 @@ from crowd import Crowd
 from django.core.management import call_command
 from django.db import connections
 from processes import FORKSERVER, pool, servers
-from removal import Removal
+from removal import EndedLogins, Removal
 from report import delays_of, main, note, percentile, spread
 from serving import ROOT
 from tickethub_client import TicketHub, load_project
@@ -354,6 +354,7 @@ LARGE = {
     "deaf": Bells("all bells lost", percent=100, required=1500, bells_lost=1),
     "bell": Bells("the bell alone", percent=50, required=50, heal_every=NEVER),
     "removal": Removal(),
+    "logins": EndedLogins(),
     "postgres": PostgresRestart(),
     "restart": Restart(),
 }
@@ -363,6 +364,7 @@ SMALL = {
     "deaf": Bells("all bells lost", percent=100, required=1500, bells_lost=1, clients=10, seconds=3),
     "bell": Bells("the bell alone", percent=50, required=50, heal_every=NEVER, clients=10, seconds=3),
     "removal": Removal(rounds=1, people=10, seconds=3),
+    "logins": EndedLogins(times=2),
     "postgres": PostgresRestart(clients=10, seconds=1),
     "restart": Restart(clients=40, projects=2),
 }

@@ -1,17 +1,27 @@
-"""Members who are removed while a project changes quickly: nothing that comes after may reach them."""
+"""People who may see no more: members who are removed while a project changes quickly, and logins that end.
+
+Nothing that comes after may reach them, also when another server process was told.
+"""
 
 import asyncio
 import random
+import secrets
+import time
 from collections import Counter
 from dataclasses import dataclass
 
 import writers
 from asgiref.sync import sync_to_async
 from client import WatchedHub, check
+from django.contrib.auth.tokens import default_token_generator
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
 from processes import pool, servers
 from report import note
-from writers import Scene
+from tickethub_client import TicketHub
+from writers import PASSWORD, Scene
 
+from accounts.serializers import LoginSerializer
 from projects.models import Membership, Role
 
 QUIET = 1.5  # seconds to wait for what must not come: longer than a server takes to notice a lost bell
@@ -123,3 +133,86 @@ class Removal:
 @sync_to_async
 def delete(membership):
     Membership.objects.get(pk=membership).delete()
+
+
+# --- Logins that end ---
+
+
+async def log_out(hub, person):
+    await hub.request("POST", "auth/token/blacklist/", json={"refresh": person.refresh})
+
+
+async def change_password(hub, person):
+    passwords = {"current_password": PASSWORD, "new_password": secrets.token_urlsafe(16)}
+    await hub.request("POST", "auth/password/change/", json=passwords)
+
+
+async def reset_password(hub, person):
+    link = await person.link()
+    await hub.request("POST", "auth/password/reset/confirm/", json={**link, "new_password": secrets.token_urlsafe(16)})
+
+
+async def deactivate(hub, person):
+    await hub.request("DELETE", "users/me/")
+
+
+class LoggedIn(Person):
+    """A member with a login of their own."""
+
+    def __init__(self, scene, url, user):
+        self.user = user
+        refresh = LoginSerializer.get_token(user)
+        self.refresh, self.frames, self.project = str(refresh), [], scene.project
+        self.hub = WatchedHub(url, access=str(refresh.access_token))
+        self.hub.witness = self.frames.append
+
+    @sync_to_async
+    def link(self):
+        """What the mail of a password reset would bring."""
+        return {
+            "uid": urlsafe_base64_encode(force_bytes(self.user.pk)),
+            "token": default_token_generator.make_token(self.user),
+        }
+
+
+@dataclass(frozen=True)
+class EndedLogins:
+    """From the end of a login at one server to that of its line at another, while the project changes."""
+
+    times: int = 10
+    required: float = 1.5  # seconds
+
+    def run(self, report):
+        ways = [log_out, change_password, reset_password, deactivate] * self.times
+        scene = Scene.make(people=len(ways) + 1)
+        with servers(2) as [one, other], pool(1) as writer:
+            people = [LoggedIn(scene, other.url, user) for user in scene.people() if user.email != scene.emails[0]]
+            writing = writer.submit(writers.write_paced, scene, 20, 0.2 * len(ways) + 2)
+            delays = asyncio.run(self.end_all(one.url, people, ways))
+            writing.result()
+        for way in dict.fromkeys(ways):
+            some = [delay for delay, done in zip(delays, ways, strict=True) if done is way]
+            note(f"ended logins, {way.__name__}: {len(some)} lines closed with 4401, {max(some):.3f} s later at most")
+        report.at_most("ended logins, until the line at another server was closed", max(delays), self.required, "s")
+
+    async def end_all(self, url, people, ways):
+        for person in people:
+            person.follow()
+        await asyncio.wait_for(asyncio.gather(*(person.replica.ready() for person in people)), 20)
+        delays = [await self.end(url, person, way) for person, way in zip(people, ways, strict=True)]
+        told = [len(person.frames) for person in people]
+        await asyncio.sleep(QUIET)
+        check(told == [len(person.frames) for person in people], "Somebody was told more after the end")
+        for person in people:
+            await person.hub.__aexit__()
+        return delays
+
+    @staticmethod
+    async def end(url, person, way):
+        async with TicketHub(url, access=person.hub.access) as hub:
+            await way(hub, person)
+        began = time.monotonic()
+        while not person.hub.closes[4401]:
+            check(time.monotonic() < began + 10, f"{way.__name__} ended no line: {person.hub.closes}")
+            await asyncio.sleep(0.002)
+        return time.monotonic() - began
