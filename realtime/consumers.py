@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from django.db import DatabaseError
 from rest_framework.exceptions import APIException
 
 from realtime import reader
@@ -80,13 +79,16 @@ class LineConsumer(AsyncWebsocketConsumer):
     async def __call__(self, scope, receive, send):
         self.write = scope.get("extensions", {}).get(WRITE)
         self.hub = Hub.current()
-        self.hub.lines.add(self)
         try:
             await super().__call__(scope, receive, send)
         finally:  # also where the server cancels this, as it does when the client goes while the database hangs
             self.is_closing = True
             self.drop_all()
             self.hub.forget_line(self)
+
+    async def connect(self):
+        await self.accept()
+        self.hub.lines.add(self)  # not before: who is sent away while connecting would be refused instead
 
     def drop(self, *project_ids):
         """Follow these projects no longer."""
@@ -107,8 +109,10 @@ class LineConsumer(AsyncWebsocketConsumer):
     async def fail(self, close_code, code, detail):
         """Say why, and close."""
         if not self.is_closing:
-            await self.put([json.dumps({"type": "error", "code": code, "detail": detail})])
-            await self.leave(close_code)
+            try:
+                await self.put([json.dumps({"type": "error", "code": code, "detail": detail})])
+            finally:
+                await self.leave(close_code)
 
     async def give_up(self):
         """Close a line that we failed."""
@@ -157,8 +161,10 @@ class LineConsumer(AsyncWebsocketConsumer):
 
     async def tick(self, now):
         """What time brings, looked at each second."""
-        if self.person is None:
-            if now > self.opened_at + self.limits["AUTHENTICATE_WITHIN"] and not self.is_authenticating:
+        if self.is_authenticating:
+            pass  # it takes as long as the database does
+        elif self.person is None:
+            if now > self.opened_at + self.limits["AUTHENTICATE_WITHIN"]:
                 await self.fail(4401, "not_authenticated", "No token came in time.")
         elif now >= self.person.expires_at + self.limits["EXPIRY_GRACE"]:
             await self.fail(4401, "token_expired", "The token has expired. Refresh it and come back with the cursor.")
@@ -211,13 +217,15 @@ class LineConsumer(AsyncWebsocketConsumer):
 
     async def on_authenticate(self, message, ref):
         token = word(message, "token").encode()
-        self.is_authenticating = True  # which takes as long as the database does
+        self.is_authenticating = True
         try:
             person = await reader.authenticate(token)
         except APIException:
             await self.fail(4401, "token_not_valid", "This token is not valid. Log in or refresh it.")
             return
-        except DatabaseError:
+        except Exception:
+            if self.person:  # the token before this one is as good as it was
+                raise
             logger.exception("A token could not be looked at")
             await self.give_up()
             return

@@ -79,7 +79,9 @@ class Feed:
             return batch
 
     def recall(self, place):
-        return next((batch.after(place.seq) for batch in self.recent if batch.place_of(place.seq) == place), None)
+        """What follows a place, of what was read of late, None if nothing does."""
+        known = (batch for batch in self.recent if batch.last != place and batch.place_of(place.seq) == place)
+        return next((batch.after(place.seq) for batch in known), None)
 
     def remember(self, batch):
         self.recent.append(batch)
@@ -132,14 +134,19 @@ class Subscription:
 
     async def deliver(self, batch):
         """Send events, each once, and end where one says that this person may see no more."""
-        batch = None if self.is_over else batch.after(self.place.seq)
+        if self.is_over:
+            return
+        if batch.place_of(self.place.seq) not in {self.place, None}:  # the feed went on in another history
+            await self.resync()
+            return
+        batch = batch.after(self.place.seq)
         if batch is None:
             return
         end = next((frame for frame in batch.ends if self.ends_with(frame)), None)
         if end:
             batch = batch.until(end.place.seq)
-        self.place = batch.last
         await self.line.send_batch(batch)
+        self.place = batch.last
         if end:
             await self.end("deleted" if end.type == "project.deleted" else "access_revoked")
 

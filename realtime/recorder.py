@@ -20,10 +20,19 @@ class Change:
 
     before: dict | None = None
     event: Event | None = None
+    savepoints: list | None = None  # that were open when the event was last written
 
     def look_again(self):
         """Bring the event to what it is now: a savepoint that was rolled back took it along, or what was told last."""
-        self.event = self.event and Event.objects.filter(pk=self.event.pk).first()
+        if self.event and self.savepoints != open_savepoints():
+            self.event = Event.objects.filter(pk=self.event.pk).first()
+
+    def note(self, event):
+        self.event, self.savepoints = event, open_savepoints()
+
+
+def open_savepoints():
+    return [name for name in connection.savepoint_ids if name]
 
 
 @dataclass
@@ -83,11 +92,12 @@ def tell(row, verb):
     now = None if verb == "deleted" else thing.show(row.pk)
     if verb == "updated" and now == (change.event.object if change.event else change.before):
         return
-    if change.event and verb != "deleted":
+    if change.event and verb == "updated":
         amend(change, now)
     else:
         ledger.projects.add(thing.project_id(row))
-        change.event = write(thing, row, verb, difference(change.before, now) if verb == "updated" else {}, now)
+        change.before = None if verb == "created" else change.before
+        change.note(write(thing, row, verb, difference(change.before, now) if verb == "updated" else {}, now))
 
 
 def amend(change, now):
@@ -96,6 +106,7 @@ def amend(change, now):
     if change.before is not None:
         change.event.changes = difference(change.before, now)
     change.event.save(update_fields=["object", "changes"])
+    change.note(change.event)
 
 
 def write(thing, row, verb, changes, now):

@@ -229,6 +229,18 @@ def test_an_event_that_was_amended_in_a_savepoint_rolled_back_is_amended_again(p
     assert event.changes == {"name": ["old", "second"]}
 
 
+def test_a_row_deleted_and_made_again_is_told_as_both(project):
+    label = LabelFactory(project=project, name="old")
+    with Watch() as watch, transaction.atomic():
+        pk = label.pk
+        label.delete()
+        Label.objects.create(pk=pk, project=project, name="new")
+        Label.objects.filter(pk=pk).update(color="#123456")
+    assert watch.types == ["label.deleted", "label.created"]
+    assert watch.events[1].object["color"] == "#123456"
+    assert watch.events[1].changes == {}
+
+
 def test_people_changed_in_bulk_are_told_by_their_memberships(project, ada):
     with Watch() as watch:
         User.objects.filter(pk=ada.pk).update(first_name="Augusta")

@@ -7,7 +7,7 @@ import pytest
 from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 
 from accounts.tests.factories import UserFactory
 from projects.tests.factories import LabelFactory, ProjectFactory
@@ -79,6 +79,32 @@ async def test_a_restored_backup_that_was_written_to_since_is_noticed_as_well(hu
         assert await line.hears_nothing()
 
 
+async def test_one_who_is_ahead_of_a_feed_that_goes_on_in_another_history_loads_anew(
+    hub, project, ada, bob, monkeypatch
+):
+    def restore():
+        Event.objects.filter(project_id=project.pk, seq__gt=10).delete()
+        Stream.objects.filter(pk=project.pk).update(head=10)
+        for _ in range(3):
+            LabelFactory(project=project)
+
+    async def away(*args):
+        raise OperationalError("away")
+
+    async with open_line(ada, project="AB") as first:
+        await in_db(LabelFactory)(project=project)
+        assert (await first.hear())["seq"] == 10
+        with monkeypatch.context() as patch:
+            patch.setattr(reader, "events_after", away)
+            for _ in range(2):
+                await in_db(LabelFactory)(project=project)
+            async with open_line(bob, project="AB") as second:
+                await in_db(restore)()
+                patch.undo()
+                assert (await second.hear(timeout=2.5))["type"] == "resync"
+                assert [frame["seq"] for frame in await first.hear_all(3)] == [11, 12, 13]
+
+
 async def test_what_was_read_of_another_history_is_served_to_nobody(hub, project, ada):
     start = await in_db(place_of)(project)
     async with open_line(ada, project="AB") as line:
@@ -135,6 +161,22 @@ async def test_a_token_that_waits_for_the_database_has_come_in_time(hub, ada, se
         assert await line.closed_with() == 1011  # come back: the token is as good as it was
 
 
+@pytest.mark.parametrize("failure", [OperationalError, InterfaceError, ZeroDivisionError])
+async def test_a_renewal_that_cannot_be_looked_at_leaves_the_line_as_it_was(failure, hub, project, ada, monkeypatch):
+    async def away(token):
+        raise failure("away")
+
+    async with open_line(ada, project="AB") as line:
+        token = await in_db(token_of)(ada)
+        monkeypatch.setattr(reader, "authenticate", away)
+        assert (await line.ask(type="authenticate", token=token))["code"] == "internal"
+        await in_db(LabelFactory)(project=project)
+        assert (await line.hear())["event"] == "label.created"
+    async with open_line() as line:
+        assert (await line.ask(type="authenticate", token=token))["code"] == "internal"
+        assert await line.closed_with() == 1011
+
+
 async def test_the_bell_has_one_channel_whatever_it_was_told(hub, project, ada, monkeypatch):
     async with open_line(ada, project="AB") as line:
         await asyncio.sleep(0.1)
@@ -160,7 +202,7 @@ async def test_people_who_cannot_be_looked_at_hold_up_no_news(hub, project, ada,
 async def test_a_line_that_can_neither_be_told_nor_closed_takes_nothing_from_the_others(
     hub, project, ada, bob, monkeypatch
 ):
-    async with open_line(ada, project="AB"), open_line(bob, project="AB") as second:
+    async with open_line(ada, project="AB") as first, open_line(bob, project="AB") as second:
         [broken] = [line for line in hub.lines if line.person.id == str(ada.pk)]
 
         async def fails(*args):
@@ -170,6 +212,7 @@ async def test_a_line_that_can_neither_be_told_nor_closed_takes_nothing_from_the
         for _ in range(3):
             await in_db(LabelFactory)(project=project)
         assert [frame["seq"] for frame in await second.hear_all(3)] == [10, 11, 12]
+        assert await first.closed_with() == 1011
 
 
 async def test_a_line_that_the_server_gives_up_leaves_nothing_behind(hub, project, ada, monkeypatch):
