@@ -81,7 +81,7 @@ export class Ended extends Error {
 
 /** How long to wait after so many failures in a row, by chance, so that clients do not come back all at once. */
 function backoff(attempt) {
-  return Math.random() * Math.min(LONGEST_WAIT, 1000 * 2 ** attempt);
+  return Math.random() * Math.min(LONGEST_WAIT, 1000 * 1.5 ** attempt);
 }
 
 /** How long to wait before asking again, as the server says, and a little by chance. */

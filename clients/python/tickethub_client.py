@@ -93,7 +93,7 @@ BROKEN = (OSError, WebSocketException, httpx.HTTPError, ApiError)  # what passes
 
 def backoff(attempt):
     """Seconds to wait after so many failures in a row, by chance, so that clients do not come back all at once."""
-    return random.random() * min(LONGEST_WAIT, 2 ** min(attempt, 10))
+    return random.random() * min(LONGEST_WAIT, 1.5 ** min(attempt, 20))
 
 
 def retry_after(response):

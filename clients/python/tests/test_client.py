@@ -302,7 +302,7 @@ async def test_a_frame_that_cannot_be_read_costs_the_line_and_nothing_else(serve
 def test_the_wait_grows_by_chance_up_to_half_a_minute():
     with pytest.MonkeyPatch.context() as original:
         original.setattr(tickethub_client.random, "random", lambda: 1.0)
-        assert [real_backoff(attempt) for attempt in (0, 1, 4, 5, 2000)] == [1, 2, 16, 30, 30]
+        assert [real_backoff(attempt) for attempt in (0, 1, 4, 9, 2000)] == [1, 1.5, 5.0625, 30, 30]
 
 
 real_backoff = tickethub_client.backoff
