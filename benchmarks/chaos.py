@@ -70,6 +70,7 @@ class Audience:
         self.crowds = {kind: stack.enter_context(Crowd(kind)) for kind in ("Python", "JavaScript")}
         self.users = {user.email: user for scene in scenes for user in scene.people()}
         people = [self.person(scenes[number % len(scenes)], number) for number in range(count)]
+        random.shuffle(people)
         self.crowds["JavaScript"].open(urls=self.urls, people=people[::5])
         self.crowds["Python"].open(urls=self.urls, people=[one for n, one in enumerate(people) if n % 5])
         self.wait(lambda: self.total("ready") == count, "not everybody has a replica", 120)
