@@ -11,7 +11,7 @@ from rest_framework.views import exception_handler as rest_framework_handler
 
 from tickethub.errors import Conflict, PayloadTooLarge, PreconditionFailed
 
-RETRY_AFTER = 2  # seconds, while the database is away
+RETRY_AFTER = 1  # seconds, while the database is away
 FIELDS_OF_ALL = "non_field_errors"
 
 

@@ -60,7 +60,13 @@ else:
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,  # milliseconds
         **DATABASE.get("OPTIONS", {}),
-        "pool": {"min_size": 1, "max_size": env.number("DATABASE_POOL_SIZE", 10), "timeout": 10},
+        "pool": {
+            "min_size": 1,
+            "max_size": env.number("DATABASE_POOL_SIZE", 10),
+            # While the database is away, whoever asks has the pool look for it. Left to itself it looks ever more seldom.
+            "timeout": 3,
+            "reconnect_timeout": 1,
+        },
     }
 
 EMAIL_HOST_NAME = env.text("EMAIL_HOST")

@@ -164,14 +164,14 @@ def test_503_while_the_database_is_away(client, error, method):
         if method == "post":
             response = client.post(f"{API}labels/", {"project": "01900000-0000-7000-8000-000000000000", "name": "x"})
     refused(response, 503, "unavailable")
-    assert response["Retry-After"] == "2"
+    assert response["Retry-After"] == "1"
 
 
 def test_503_where_the_token_cannot_be_checked_for_want_of_the_database(client):
     with patch.object(User.objects.__class__, "get", side_effect=OperationalError("gone")):
         response = client.get(f"{API}projects/")
     refused(response, 503, "unavailable")
-    assert response["Retry-After"] == "2"
+    assert response["Retry-After"] == "1"
 
 
 def test_503_keeps_the_databases_words_to_itself(client):
