@@ -63,7 +63,7 @@ else:
         "pool": {
             "min_size": 1,
             "max_size": env.number("DATABASE_POOL_SIZE", 10),
-            # While the database is away, whoever asks has the pool look for it. Left to itself it looks ever more seldom.
+            # While the database is away, whoever asks looks for it. A pool left to itself looks ever more seldom.
             "timeout": 3,
             "reconnect_timeout": 1,
         },
