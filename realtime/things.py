@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from operator import attrgetter
 
 from django.db import models
@@ -22,7 +23,7 @@ class SharedProjectSerializer(ProjectSerializer):
         fields = [name for name in ProjectSerializer.Meta.fields if name != "role"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Thing:
     """How one model is told of."""
 
@@ -37,7 +38,12 @@ class Thing:
     def show(self, pk):
         """What GET gives for the row that the database holds now, None if there is none."""
         row = self.rows.filter(pk=pk).first()
-        return row and json.loads(json.dumps(self.serializer(row).data, cls=JSONEncoder))
+        return row and json.loads(json.dumps(self.shown.to_representation(row), cls=JSONEncoder))
+
+    @cached_property
+    def shown(self):
+        """One serializer for all rows: to make its fields anew costs as much as to show a row."""
+        return self.serializer()
 
     def about(self, row):
         """The columns of an event that say whom or what it concerns."""

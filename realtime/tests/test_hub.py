@@ -211,7 +211,11 @@ async def test_ended_credentials_close_a_line_that_is_catching_up(hub, project, 
         await in_db(TaskFactory)(project=project, description="x" * 500)
     async with open_line(ada, project="AB", after=cursor) as line:
         await line.hear()
+        [consumer] = hub.lines
         await in_db(log_out)(ada)
+        async with asyncio.timeout(3):
+            while not consumer.is_closing:  # nobody answers a ping meanwhile
+                await asyncio.sleep(0.01)
         heard = [await line.hear()]
         while heard[-1]["type"] == "event":
             heard.append(await line.hear())
