@@ -6,6 +6,8 @@ from daphne.ws_protocol import WebSocketProtocol
 TOO_LARGE, INTERNAL, RESTARTING = 1009, 1011, 1012
 WRITE = "tickethub.write"  # the extension in the scope of a server that takes bytes
 
+GOODBYE = 20  # seconds for a reader that stalls to find out why its line ends, before it is cut
+
 daphne_close = WebSocketProtocol.serverClose
 
 
@@ -16,6 +18,8 @@ def framed(text):
 
 def close(self, code=None):
     """Close with any of ours; the library's check is for those between 3000 and 4999."""
+    if code != RESTARTING:  # else the whole server would wait for it
+        self.closeHandshakeTimeout = GOODBYE
     if code in {TOO_LARGE, INTERNAL, RESTARTING}:
         self.sendCloseFrame(code=code)
     else:

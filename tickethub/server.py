@@ -107,6 +107,11 @@ class CommandLine(CommandLineInterface):
     description = "TicketHub's server: Daphne, which ends in order"
     server_class = Server
 
+    def __init__(self):
+        super().__init__()
+        # A reader that stalls is to be told so by its line (4408 within a minute), not cut by the server before that.
+        self.parser.set_defaults(ping_timeout=90)
+
 
 if __name__ == "__main__":
     CommandLine().run(sys.argv[1:])
