@@ -11,6 +11,8 @@ from channels.testing import WebsocketCommunicator
 from django.db import connections
 
 from accounts.serializers import LoginSerializer
+from accounts.tests.factories import UserFactory
+from projects.tests.factories import ProjectFactory
 from realtime import reader
 from realtime.hub import Hub
 from tickethub.asgi import application
@@ -69,6 +71,21 @@ async def open_line(user=None, **subscription):
         yield line
     finally:
         await communicator.disconnect()
+
+
+@pytest.fixture
+def ada():
+    return UserFactory(username="ada")
+
+
+@pytest.fixture
+def bob():
+    return UserFactory(username="bob")
+
+
+@pytest.fixture
+def project(ada, bob):
+    return ProjectFactory(key="AB", owner=ada, member=bob)
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ from django.db import OperationalError, transaction
 from django.utils import timezone
 
 from accounts.models import Session
-from accounts.tests.factories import UserFactory
 from projects.models import Membership, Role
 from projects.tests.factories import LabelFactory, ProjectFactory
 from realtime import bell, reader
@@ -21,21 +20,6 @@ from tasks.tests.factories import TaskFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 in_db = database_sync_to_async
-
-
-@pytest.fixture
-def ada():
-    return UserFactory(username="ada")
-
-
-@pytest.fixture
-def bob():
-    return UserFactory(username="bob")
-
-
-@pytest.fixture
-def project(ada, bob):
-    return ProjectFactory(key="AB", owner=ada, member=bob)
 
 
 async def test_everybody_who_follows_hears_each_event_once(hub, project, ada, bob):

@@ -9,7 +9,6 @@ from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
 from django.db import InterfaceError, OperationalError
 
-from accounts.tests.factories import UserFactory
 from projects.tests.factories import LabelFactory, ProjectFactory
 from realtime import bell, reader
 from realtime.frames import Batch, Place
@@ -20,21 +19,6 @@ from tasks.tests.factories import TaskFactory
 pytestmark = pytest.mark.django_db(transaction=True)
 
 in_db = database_sync_to_async
-
-
-@pytest.fixture
-def ada():
-    return UserFactory(username="ada")
-
-
-@pytest.fixture
-def bob():
-    return UserFactory(username="bob")
-
-
-@pytest.fixture
-def project(ada, bob):
-    return ProjectFactory(key="AB", owner=ada, member=bob)
 
 
 def place_of(project):
