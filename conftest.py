@@ -4,14 +4,15 @@ from unittest.mock import patch
 
 import pytest
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import RefreshToken
+
+from accounts.tests.factories import log_in
 
 
 def client_of(user=None, **headers):
     """A client of the API with a real access token of `user`, or none."""
     client = APIClient(headers=headers)
     if user:
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {RefreshToken.for_user(user).access_token}")
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {log_in(user).access_token}")
     return client
 
 

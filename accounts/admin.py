@@ -10,14 +10,10 @@ from django.contrib.admin.utils import NestedObjects, model_ngettext
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import IntegrityError, models, router
 from django.http import HttpResponseRedirect
-from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.models import Session, User
 from tickethub.errors import Conflict
 from tickethub.transactions import in_transaction
-
-# A list of every login, which shows the tokens themselves to whoever looks.
-admin.site.unregister([OutstandingToken, BlacklistedToken])
 
 EVERYWHERE = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
 
@@ -178,13 +174,13 @@ class UserAdmin(DomainAdmin, DjangoUserAdmin):
 class SessionAdmin(DomainAdmin):
     """Logins are made by logging in; here one looks, and ends them."""
 
-    list_display = ["user", "created_at", "ended_at"]
-    list_filter = [("ended_at", admin.EmptyFieldListFilter), "created_at"]
+    list_display = ["user", "created_at", "rotated_at", "expires_at", "ended_at"]
+    list_filter = [("ended_at", admin.EmptyFieldListFilter), "created_at", "expires_at"]
     list_select_related = ["user"]
     search_fields = ["user__email", "user__username", "id__exact", "user__id__exact"]
     date_hierarchy = "created_at"
     ordering = ["-created_at"]
-    fields = ["user", "created_at", "ended_at"]
+    fields = ["user", "created_at", "rotated_at", "expires_at", "ended_at"]
     actions = ["end"]
 
     def has_add_permission(self, request):

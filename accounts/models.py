@@ -1,13 +1,19 @@
-"""People."""
+"""People, and their logins."""
 
+from uuid import UUID, uuid4
+
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.contrib.auth.models import UserManager as DjangoUserManager
 from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
+from rest_framework_simplejwt.settings import api_settings as jwt_settings
+from rest_framework_simplejwt.utils import datetime_to_epoch
 from uuid_utils.compat import uuid7
 
+from accounts.tokens import RefreshToken
 from tickethub.models import TrackedQuerySet, UUIDModel
 
 
@@ -69,8 +75,11 @@ class User(AbstractUser):
         return f"@{self.username}"
 
     def save(self, **kwargs):
+        ends_sessions = not self._state.adding and (self._password is not None or not self.is_active)
         with transaction.atomic(savepoint=False):  # what shows this person elsewhere is told to the log with it
             super().save(**kwargs)
+            if ends_sessions:
+                self.sessions.end()
 
     def deactivate(self):
         """Close the account: nobody logs in with it again, and its tokens end."""
@@ -80,29 +89,79 @@ class User(AbstractUser):
 
 class SessionQuerySet(models.QuerySet):
     def open(self):
-        """Those that nobody has ended."""
-        return self.filter(ended_at=None)
+        """Those that are neither ended nor expired."""
+        return self.filter(ended_at=None, expires_at__gt=timezone.now())
 
     def of_token(self, token):
-        """The session that a token comes of; none where it was made without a login."""
-        pk = token.get(Session.CLAIM)
-        return self.filter(pk=pk) if pk else self.none()
+        """The session that a token comes of; none where its claims name no session, or another person's."""
+        try:
+            named = {
+                "pk": UUID(str(token.get(Session.CLAIM))),
+                "user": UUID(str(token.get(jwt_settings.USER_ID_CLAIM))),
+            }
+        except ValueError:
+            return self.none()
+        return self.filter(**named)
+
+    def end(self):
+        """End them all, quietly: what ends a person's sessions is a change of the person, which is told."""
+        self.open().update(ended_at=timezone.now())
+
+    def prune(self, before):
+        """Forget those that ended or expired before a time. Gives how many."""
+        return self.filter(models.Q(ended_at__lt=before) | models.Q(expires_at__lt=before)).delete()[0]
+
+
+def in_session_lifetime():
+    return timezone.now() + settings.SESSION_LIFETIME
+
+
+def new_jti():
+    return uuid4().hex
 
 
 class Session(UUIDModel):
-    """A login. Every token that comes of it names it in a claim: it ends, and they all end with it."""
+    """A login, and the family of tokens that come of it. Each names it in a claim: it ends, and they all end with it.
+
+    Of its refresh tokens one is alive: that which has `refresh_jti`, which without the signing key is no token.
+    """
 
     CLAIM = "session"
 
     user = models.ForeignKey(User, models.CASCADE, related_name="sessions")
+    expires_at = models.DateTimeField(default=in_session_lifetime)
     ended_at = models.DateTimeField(null=True, blank=True)
+    refresh_jti = models.CharField(max_length=32, default=new_jti, editable=False)
+    rotated_at = models.DateTimeField(default=timezone.now)
 
     objects = SessionQuerySet.as_manager()
 
     def __str__(self):
         return f"{self.user} since {self.created_at:%Y-%m-%d %H:%M}"
 
+    @property
+    def is_open(self):
+        return self.ended_at is None and timezone.now() < self.expires_at
+
+    def refresh_token(self):
+        """The refresh token that is alive, not valid beyond this session; its `access_token` goes with it."""
+        token = RefreshToken.for_user(self.user)
+        token[self.CLAIM] = str(self.pk)
+        token[jwt_settings.JTI_CLAIM] = self.refresh_jti
+        token["exp"] = min(token["exp"], datetime_to_epoch(self.expires_at))
+        return token
+
+    def is_alive(self, token):
+        """Whether a refresh token of this session is not spent."""
+        return token[jwt_settings.JTI_CLAIM] == self.refresh_jti
+
+    def rotate(self):
+        """Let the refresh token die, and give its child."""
+        self.refresh_jti, self.rotated_at = new_jti(), timezone.now()
+        self.save(update_fields=["refresh_jti", "rotated_at"])
+        return self.refresh_token()
+
     def end(self):
-        """Log out: no token that comes of it is refreshed again."""
+        """Log out: none of its tokens is good any more."""
         self.ended_at = timezone.now()
         self.save(update_fields=["ended_at"])

@@ -1,19 +1,20 @@
 """People and their credentials, as the API shows and takes them."""
 
-from django.contrib.auth import get_user_model
+import time
+
+from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils.http import urlsafe_base64_decode
 from rest_framework import serializers
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
-from rest_framework_simplejwt.settings import api_settings as jwt_settings
-from rest_framework_simplejwt.tokens import RefreshToken
-from rest_framework_simplejwt.utils import get_md5_hash_password
 
+from accounts.authentication import session_of
 from accounts.models import Session, User
+from accounts.tokens import RefreshToken
 from tickethub.serializers import ChangedFieldsSerializer
 
 
@@ -129,52 +130,45 @@ class LoginSerializer(TokenObtainPairSerializer):
 
     @classmethod
     def get_token(cls, user):
-        token = super().get_token(user)
-        token[Session.CLAIM] = str(user.sessions.create().pk)
-        return token
+        return user.sessions.create().refresh_token()
+
+
+def of_living_session(token):
+    """The session that a token comes of, locked: what else is done with it comes before this, or after."""
+    return session_of(token, Session.objects.select_for_update(of=("self",), no_key=True))
 
 
 class TokenRefreshSerializer(serializers.Serializer):
-    """Rotate a refresh token: the old one dies, and of many at once exactly one gives a child.
+    """Rotate a refresh token: it dies, and of many uses at once exactly one gives a child.
 
-    SimpleJWT's own lets one token have several children, and fails for a deleted user.
+    One that is spent was stolen, or its child was: that ends the session. It goes on where many asked at once, as two
+    tabs do. So the answer is held for a moment: who comes within it cannot know the child, and who does comes later.
     """
 
     refresh = serializers.CharField()
     access = serializers.CharField(read_only=True)
 
-    @transaction.atomic
     def validate(self, attrs):
         token = RefreshToken(attrs["refresh"])
-        user = get_user_model().objects.filter(pk=token[jwt_settings.USER_ID_CLAIM], is_active=True).first()
-        if user is None or token.get(jwt_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(user.password):
-            raise InvalidToken("This token was revoked.")
-        self.refuse_if_logged_out(token)
-        _, first_use = token.blacklist()
-        if not first_use:
+        with transaction.atomic():  # which stands, also where the answer is 401
+            session = of_living_session(token)
+            fresh = session.rotate() if session.is_alive(token) else None
+            if not fresh and self.context["request"].began_at > session.rotated_at + settings.REFRESH_HELD_FOR:
+                session.end()
+        if not fresh:
             raise InvalidToken("This token was used already.")
-        fresh = RefreshToken.for_user(user)
-        if Session.CLAIM in token:
-            fresh[Session.CLAIM] = token[Session.CLAIM]
+        if settings.REFRESH_HELD_FOR:
+            close_old_connections()  # others may have it meanwhile
+            time.sleep(settings.REFRESH_HELD_FOR.total_seconds())
         return {"access": str(fresh.access_token), "refresh": str(fresh)}
-
-    @staticmethod
-    def refuse_if_logged_out(token):
-        """Raise InvalidToken if the token's session has ended. Locks it: a logout comes before this, or after."""
-        session = Session.objects.of_token(token).open().select_for_update(no_key=True)
-        if Session.CLAIM in token and not session:
-            raise InvalidToken("This token was revoked.")
 
 
 class TokenBlacklistSerializer(serializers.Serializer):
-    """End a refresh token, and the session that it comes of."""
+    """End the session that a refresh token comes of, be the token spent or not."""
 
     refresh = serializers.CharField(write_only=True)
 
     @transaction.atomic
     def validate(self, attrs):
-        token = RefreshToken(attrs["refresh"])
-        for session in Session.objects.of_token(token).open().select_for_update(no_key=True):
-            session.end()
-        token.blacklist()
+        of_living_session(RefreshToken(attrs["refresh"])).end()
         return {}

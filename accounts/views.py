@@ -38,13 +38,13 @@ class LoginView(TokenObtainPairView):
 
 
 class RefreshView(TokenRefreshView):
-    """Get a new pair of tokens. The refresh token that was sent is dead from then on."""
+    """Get a new pair of tokens. The refresh token that was sent is dead from then on: sent again, it ends the login."""
 
     throttle_scope = "login"
 
 
 class LogoutView(TokenBlacklistView):
-    """Log out: end a refresh token. An access token made with it lives on until it expires."""
+    """Log out: end all tokens that came of the login that a refresh token comes of."""
 
     serializer_class = TokenBlacklistSerializer
 

@@ -35,7 +35,6 @@ django.setup()
 from django.contrib.auth.hashers import make_password  # noqa: E402 needs what the line above sets up
 from django.db import connection, transaction  # noqa: E402
 from django.test.utils import CaptureQueriesContext  # noqa: E402
-from rest_framework_simplejwt.tokens import AccessToken  # noqa: E402
 
 from accounts.models import User  # noqa: E402
 from comments.models import Comment  # noqa: E402
@@ -73,7 +72,7 @@ class Scene:
             for user in users:
                 Membership.objects.create(project=project, user=user, role=Role.OWNER)
             made = [Task.objects.create(project=project, title=f"Task {n}", created_by=users[0]) for n in range(tasks)]
-        tokens = [str(AccessToken.for_user(user)) for user in users]
+        tokens = [str(user.sessions.create().refresh_token().access_token) for user in users]
         return cls(str(project.pk), tokens, [user.email for user in users], [str(task.pk) for task in made])
 
     def head(self):

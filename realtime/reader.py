@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 from channels.db import DatabaseSyncToAsync
 from django.db.models import OuterRef, Subquery
-from rest_framework_simplejwt.authentication import JWTAuthentication
-from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from accounts.models import Session, User
+from accounts.authentication import SessionAuthentication, session_of
+from accounts.models import Session
 from projects.models import Project
 from realtime.frames import Batch, Frame, Place
 from realtime.models import Event, Stream
@@ -32,7 +31,7 @@ class Person:
 
     id: str
     fingerprint: str
-    session: str | None
+    session: str
     expires_at: int
 
 
@@ -87,23 +86,18 @@ def heads(project_ids):
 @in_thread
 def authenticate(token):
     """The person of an access token. Raises SimpleJWT's InvalidToken or AuthenticationFailed."""
-    authentication = JWTAuthentication()
-    validated = authentication.get_validated_token(token)
-    user = authentication.get_user(validated)
-    if Session.CLAIM in validated and not Session.objects.of_token(validated).open().exists():
-        raise InvalidToken("This token was revoked.")
-    fingerprint = get_md5_hash_password(user.password)
-    return Person(str(user.pk), fingerprint, validated.get(Session.CLAIM), validated["exp"])
+    validated = SessionAuthentication().get_validated_token(token)
+    session = session_of(validated)
+    fingerprint = get_md5_hash_password(session.user.password)
+    return Person(str(session.user_id), fingerprint, str(session.pk), validated["exp"])
 
 
 @in_thread
 def valid(people):
     """Those of these people who may stay: neither deactivated, nor with a new password, nor logged out."""
-    users = User.objects.filter(pk__in={person.id for person in people}, is_active=True).values_list("pk", "password")
-    now = {str(pk): get_md5_hash_password(password) for pk, password in users}
-    logins = {person.session for person in people if person.session}
-    sessions = {None, *map(str, Session.objects.filter(pk__in=logins).open().values_list("pk", flat=True))}
-    return {person for person in people if now.get(person.id) == person.fingerprint and person.session in sessions}
+    sessions = Session.objects.open().filter(pk__in={person.session for person in people}, user__is_active=True)
+    now = {str(pk): get_md5_hash_password(password) for pk, password in sessions.values_list("pk", "user__password")}
+    return {person for person in people if now.get(person.session) == person.fingerprint}
 
 
 @in_thread

@@ -5,6 +5,8 @@ import re
 import uuid
 from contextvars import ContextVar
 
+from django.utils import timezone
+
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 # Requests whose bodies carry passwords or tokens, either way.
 SECRET_PATHS = re.compile(r"^/(api/v1/auth/|api/v1/invitations/|api/v1/users/me/|admin/|password/|silk/)")
@@ -13,12 +15,16 @@ current_request = ContextVar("current_request", default=None)
 
 
 class RequestIDMiddleware:
-    """Give every request an id, the client's own X-Request-ID when it is a sane one, and the response the same."""
+    """Give every request an id, the client's own X-Request-ID when it is a sane one, and the response the same.
+
+    And note when it began.
+    """
 
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
+        request.began_at = timezone.now()
         given = request.headers.get("X-Request-ID", "")
         request.id = given if SANE_REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
         token = current_request.set(request)

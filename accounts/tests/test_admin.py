@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory, log_in
 from projects.models import Membership, Role
 from projects.tests.factories import MembershipFactory, ProjectFactory
 
@@ -234,5 +234,22 @@ def test_deactivated_person_keeps_their_memberships(desk):
     assert Membership.objects.filter(user=user).count() == 1
 
 
-def test_tokens_are_shown_nowhere(desk):
-    assert "token_blacklist" not in desk.client.get(reverse("admin:index")).content.decode()
+def set_password(user):
+    user.set_password("a wholly new phrase")
+    user.save(update_fields=["password"])
+
+
+@pytest.mark.parametrize("end", [set_password, User.deactivate])
+def test_a_login_to_the_admin_ends_with_the_password_and_with_the_account(desk, end):
+    assert desk.client.get(reverse("admin:index")).status_code == 200
+    end(desk.user)
+    assert desk.client.get(reverse("admin:index")).status_code == 302
+
+
+def test_password_that_is_set_in_the_admin_ends_the_sessions(desk):
+    user = UserFactory()
+    log_in(user)
+    url = reverse("admin:auth_user_password_change", args=[user.pk])
+    data = {"usable_password": "true", "password1": "a wholly new phrase", "password2": "a wholly new phrase"}
+    assert desk.client.post(url, {**data, "set-password": "yes"}).status_code == 302
+    assert not user.sessions.open().exists()

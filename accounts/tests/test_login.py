@@ -5,10 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.tests.checks import nothing_changes, refused
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory, log_in
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/auth/token/"
@@ -83,24 +82,24 @@ def test_a_refused_token_is_told_simplejwts_own_way():
 
 
 def test_an_expired_token_gets_401(user):
-    token = AccessToken.for_user(user)
+    token = log_in(user).access_token
     token.set_exp(lifetime=-timedelta(seconds=1))
     refused(bearer(token).get(ME), 401, "token_not_valid")
 
 
 def test_a_refresh_token_is_no_access_token(user):
-    refused(bearer(RefreshToken.for_user(user)).get(ME), 401, "token_not_valid")
+    refused(bearer(log_in(user)).get(ME), 401, "token_not_valid")
 
 
 def test_a_token_of_another_secret_gets_401(user, settings):
-    token = AccessToken.for_user(user)
+    token = log_in(user).access_token
     header, payload, _ = str(token).split(".")
-    other = AccessToken.for_user(UserFactory())
+    other = log_in(UserFactory()).access_token
     refused(bearer(f"{header}.{payload}.{str(other).split('.')[2]}").get(ME), 401, "token_not_valid")
 
 
 def test_a_token_without_signature_gets_401(user):
-    _, payload, _ = str(AccessToken.for_user(user)).split(".")
+    _, payload, _ = str(log_in(user).access_token).split(".")
     unsigned = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0"  # {"alg": "none", "typ": "JWT"}
     refused(bearer(f"{unsigned}.{payload}.").get(ME), 401, "token_not_valid")
 
@@ -112,14 +111,28 @@ def test_the_token_of_a_closed_account_gets_401(as_user, user):
         refused(client.patch(ME, {"first_name": "New"}), 401, "user_inactive")
 
 
+def test_the_token_of_a_reactivated_account_stays_dead(as_user, user):
+    client = as_user(user)
+    user.deactivate()
+    user.is_active = True
+    user.save(update_fields=["is_active"])
+    refused(client.get(ME), 401, "token_not_valid")
+
+
 def test_the_token_of_a_deleted_account_gets_401(as_user, user):
     client = as_user(user)
     user.delete()
-    refused(client.get(ME), 401, "user_not_found")
+    refused(client.get(ME), 401, "token_not_valid")
+
+
+def test_a_token_costs_one_query(as_user, user, django_assert_num_queries):
+    client = as_user(user)
+    with django_assert_num_queries(1):
+        assert client.get(ME).status_code == 200
 
 
 def test_no_token_is_taken_from_the_query_string(anonymous, user):
-    refused(anonymous.get(ME, {"token": str(AccessToken.for_user(user))}), 401, "not_authenticated")
+    refused(anonymous.get(ME, {"token": str(log_in(user).access_token)}), 401, "not_authenticated")
 
 
 def test_a_session_of_the_admin_is_no_login_to_the_api(client, user):

@@ -2,11 +2,10 @@
 
 import pytest
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.models import User
 from accounts.tests.checks import nothing_changes, refused
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory, log_in
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/users/me/"
@@ -103,7 +102,7 @@ def test_a_patch_does_not_undo_a_password_change_that_came_in_between(user):
 
 
 def test_delete_closes_the_account(as_user, anonymous, user):
-    client, refresh = as_user(user), RefreshToken.for_user(user)
+    client, refresh = as_user(user), log_in(user)
     response = client.delete(URL)
     assert (response.status_code, response.content) == (204, b"")
     user.refresh_from_db()

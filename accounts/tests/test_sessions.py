@@ -1,17 +1,21 @@
 """Sessions: what a login begins and a logout ends."""
 
+from datetime import timedelta
 from functools import partial
+from io import StringIO
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
+from django.core.management import CommandError, call_command
+from django.utils import timezone
 from rest_framework.test import APIClient
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from accounts.models import Session
 from accounts.tests.checks import all_at_once, nothing_changes, refused
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tests.test_admin import Desk, told
+from accounts.tokens import AccessToken, RefreshToken
 
 pytestmark = pytest.mark.django_db
 LOGIN, REFRESH, LOGOUT = (f"/api/v1/auth/token/{end}" for end in ("", "refresh/", "blacklist/"))
@@ -84,10 +88,19 @@ def test_logout_ends_the_session_and_what_would_refresh_it(user):
             refused(logout(dead), 401, "token_not_valid")
 
 
-def test_an_access_token_stays_good_for_requests_after_the_logout(user):
-    pair = login(user)
-    logout(pair)
-    assert get_me(pair).status_code == 200
+def test_logout_ends_the_access_tokens_of_the_session(user):
+    first = login(user)
+    second = refresh(first).json()
+    logout(second)
+    for pair in (first, second):
+        refused(get_me(pair), 401, "token_not_valid")
+
+
+def test_logout_with_a_spent_token_logs_out(user):
+    first = login(user)
+    second = refresh(first).json()
+    assert logout(first).status_code == 200
+    refused(get_me(second), 401, "token_not_valid")
 
 
 def test_logout_leaves_the_other_sessions_be(user):
@@ -98,45 +111,23 @@ def test_logout_leaves_the_other_sessions_be(user):
         assert refresh(pair).status_code == 200
 
 
-def test_a_token_of_an_ended_session_is_not_refreshed(user):
-    pair = login(user)
-    Session.objects.get().end()
-    with nothing_changes():
-        refused(refresh(pair), 401, "token_not_valid")
-
-
-def test_a_token_of_a_session_that_is_no_more_is_not_refreshed(user):
-    pair = login(user)
-    Session.objects.all().delete()
-    with nothing_changes():
-        refused(refresh(pair), 401, "token_not_valid")
-    assert logout(pair).status_code == 200
-
-
-def test_logout_of_a_session_that_has_ended_leaves_the_time_of_its_end(user):
-    pair = login(user)
-    session = Session.objects.get()
-    session.end()
-    assert logout(pair).status_code == 200
-    assert Session.objects.get().ended_at == session.ended_at
-
-
-def test_a_token_that_was_made_without_a_login_needs_no_session(user):
-    token = RefreshToken.for_user(user)
-    pair = refresh({"refresh": str(token)}).json()
-    assert "session" not in AccessToken(pair["access"])
-    assert get_me(pair).status_code == 200
-    assert logout(pair).status_code == 200
-    assert not Session.objects.exists()
-
-
-def test_a_new_password_ends_the_tokens_of_every_session(user):
-    pairs = [login(user), login(user)]
+def test_a_new_password_ends_every_session(user):
+    pairs, other = [login(user), login(user)], login(UserFactory())
     user.set_password("another long word")
     user.save(update_fields=["password"])
     for pair in pairs:
-        refused(refresh(pair), 401, "token_not_valid")
-        refused(get_me(pair), 401)
+        refused(refresh(pair), 401, "password_changed")
+        refused(get_me(pair), 401, "password_changed")
+    assert [session.user for session in Session.objects.open()] != [user]
+    assert get_me(other).status_code == 200
+
+
+def test_what_changes_neither_password_nor_account_ends_no_session(user):
+    pair = login(user)
+    user.first_name = "Ada"
+    user.save()
+    assert get_me(pair).status_code == 200
+    assert refresh(pair).status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)
@@ -151,11 +142,40 @@ def test_of_a_logout_and_refreshes_at_once_nothing_comes_that_outlives_the_logou
 
         statuses = all_at_once([refresh_and_keep, partial(logout, pair)])
         assert statuses in ([200, 200], [200, 401])
-        child = next((answer.json() for answer in answers if answer.status_code == 200), None)
-        session = Session.objects.get(pk=next(iter(claims(pair))))
-        if session.ended_at and child:
+        assert Session.objects.get(pk=next(iter(claims(pair)))).ended_at
+        for child in (answer.json() for answer in answers if answer.status_code == 200):
             refused(refresh(child), 401, "token_not_valid")
-        assert session.ended_at or child  # a logout with a token that was just refreshed is told so: 401
+
+
+# --- Forgetting ---
+
+
+def prune(*arguments):
+    out = StringIO()
+    call_command("prune_sessions", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def days_ago(days):
+    return timezone.now() - timedelta(days=days)
+
+
+def test_what_is_long_over_is_forgotten_and_nothing_else(user):
+    user.sessions.create(ended_at=days_ago(31))
+    user.sessions.create(expires_at=days_ago(31))
+    stay = [user.sessions.create(**times) for times in ({}, {"ended_at": days_ago(29)}, {"expires_at": days_ago(29)})]
+    assert prune() == "Deleted 2 sessions that were over for 30 days.\n"
+    assert list(Session.objects.order_by("pk")) == stay
+    assert prune("--days", "28") == "Deleted 2 sessions that were over for 28 days.\n"
+    assert Session.objects.get() == stay[0]
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "1.5", "100001", "x"])
+def test_an_age_that_is_none_is_refused(user, days):
+    user.sessions.create(ended_at=days_ago(400))
+    with pytest.raises(CommandError):
+        prune("--days", days)
+    assert Session.objects.exists()
 
 
 # --- The admin ---

@@ -10,8 +10,7 @@ from channels.layers import channel_layers
 from channels.testing import WebsocketCommunicator
 from django.db import connections
 
-from accounts.serializers import LoginSerializer
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import UserFactory, log_in
 from projects.tests.factories import ProjectFactory
 from realtime import reader
 from realtime.hub import Hub
@@ -20,7 +19,7 @@ from tickethub.asgi import application
 
 def token_of(user):
     """An access token as logging in gives it, of a session of its own."""
-    return str(LoginSerializer.get_token(user).access_token)
+    return str(log_in(user).access_token)
 
 
 class Line:

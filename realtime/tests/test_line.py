@@ -8,9 +8,8 @@ from datetime import timedelta
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
-from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
-from accounts.tests.factories import UserFactory
+from accounts.tests.factories import UserFactory, log_in
 from projects.models import Membership
 from projects.tests.factories import LabelFactory, ProjectFactory
 from realtime import consumers, reader
@@ -48,7 +47,7 @@ async def test_a_token_opens_the_line_and_says_until_when(ada):
 
 
 def expired(user):
-    token = AccessToken.for_user(user)
+    token = log_in(user).access_token
     token.set_exp(lifetime=-timedelta(seconds=1))
     return str(token)
 
@@ -56,7 +55,7 @@ def expired(user):
 BAD_TOKENS = {
     "nonsense": lambda user: "nonsense",
     "expired": expired,
-    "a refresh token": lambda user: str(RefreshToken.for_user(user)),
+    "a refresh token": lambda user: str(log_in(user)),
     "not printable": lambda user: "a\0b",
     "of somebody deactivated": lambda user: [token_of(user), user.deactivate()][0],
     "from before a password change": lambda user: [token_of(user), user.set_password("x"), user.save()][0],
@@ -96,7 +95,7 @@ async def test_an_expired_token_closes_the_line_after_a_grace_and_a_new_one_in_t
         first_end = consumer.person.expires_at
         assert 0 < consumer.limits["EXPIRY_GRACE"] <= 24  # and a second until the next tick
         await consumer.tick(first_end + consumer.limits["EXPIRY_GRACE"] - 1)
-        token = await in_db(AccessToken.for_user)(ada)
+        token = (await in_db(log_in)(ada)).access_token
         token.set_exp(lifetime=timedelta(hours=1))
         assert (await line.ask(type="authenticate", token=str(token)))["type"] == "authenticated"
         await consumer.tick(first_end + 60)

@@ -201,6 +201,15 @@ def test_a_short_secret_is_no_secret():
     assert "SECRET_KEY" in command.stderr
 
 
+@pytest.mark.parametrize("key", ["short", PRODUCTION["SECRET_KEY"]])
+def test_the_key_of_the_tokens_is_long_and_another_than_the_secret(key):
+    command = run("manage.py", "check", **PRODUCTION, JWT_SIGNING_KEY=key)
+
+    assert command.returncode == 1
+    assert "JWT_SIGNING_KEY" in command.stderr
+    assert key == "short" or key not in command.stderr
+
+
 def test_a_command_says_what_is_wrong_in_one_line():
     command = run("manage.py", "migrate", **PRODUCTION, PAGE_SIZE="many")
 

@@ -6,10 +6,9 @@ from django.db import transaction
 from django.urls import URLPattern, get_resolver, resolve
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.tests.checks import nothing_changes, refused
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory, log_in
 from comments.tests.factories import CommentFactory
 from projects.models import Role
 from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
@@ -166,7 +165,7 @@ class World:
             "own_comment": CommentFactory(task=task, author=person, body=SECRET).pk,
             "own_token": InvitationFactory(project=project, email=person.email).token,
             "email": person.email,
-            "refresh": RefreshToken.for_user(person),
+            "refresh": log_in(person),
             "uid": urlsafe_base64_encode(force_bytes(person.pk)),
             "reset": default_token_generator.make_token(person),
         }

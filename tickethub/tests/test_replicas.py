@@ -11,9 +11,8 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from rest_framework.utils.encoders import JSONEncoder
 from rest_framework.utils.json import dumps, loads
-from rest_framework_simplejwt.tokens import RefreshToken
 
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory, log_in
 from comments.tests.factories import CommentFactory
 from projects.models import Membership, Project
 from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
@@ -186,7 +185,7 @@ class World:
             "new": uuid.uuid4(),
             "email": ada.email,
             "token": self.invitation.token,
-            "refresh": RefreshToken.for_user(ada),
+            "refresh": log_in(ada),
             "uid": urlsafe_base64_encode(force_bytes(ada.pk)),
             "reset": default_token_generator.make_token(ada),
         }

@@ -1,0 +1,32 @@
+"""Who a request is of: the person of the session that its token comes of."""
+
+from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidToken
+from rest_framework_simplejwt.settings import api_settings as jwt_settings
+from rest_framework_simplejwt.utils import get_md5_hash_password
+
+from accounts.models import Session
+
+
+class SessionAuthentication(JWTAuthentication):
+    """SimpleJWT's, for tokens that come of a session and end with it."""
+
+    def get_user(self, validated_token):
+        return session_of(validated_token).user
+
+
+def session_of(token, sessions=Session.objects):
+    """The open session, among `sessions`, that a token comes of, with its user: in one query.
+
+    Raises SimpleJWT's AuthenticationFailed where the user may not come in with it any more, or InvalidToken.
+    """
+    session = sessions.of_token(token).select_related("user").first()
+    if session is None:
+        raise InvalidToken("This token was revoked.")
+    if not session.user.is_active:
+        raise AuthenticationFailed("User is inactive", code="user_inactive")
+    if token.get(jwt_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(session.user.password):
+        raise AuthenticationFailed("The user's password has been changed.", code="password_changed")
+    if not session.is_open:
+        raise InvalidToken("This token was revoked.")
+    return session
