@@ -1,0 +1,56 @@
+"""That the database keeps no token that somebody who reads it could use."""
+
+import re
+
+import pytest
+from django.core import mail
+from django.db import connection
+from rest_framework.test import APIClient
+
+from accounts.models import User
+from accounts.tests.factories import PASSWORD, UserFactory
+from projects.tests.factories import ProjectFactory
+
+pytestmark = pytest.mark.django_db
+API = "/api/v1/"
+
+
+def everything_stored():
+    """Every column of every row of every table, models or none, as one text."""
+    stored = []
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 a table of this database
+            stored += [str(value) for row in cursor.fetchall() for value in row]
+    return "\n".join(stored)
+
+
+def post(path, *, access=None, **body):
+    headers = {"Authorization": f"Bearer {access}"} if access else {}
+    response = APIClient(headers=headers).post(API + path, body)
+    assert response.status_code < 300, response.content
+    return response.json() if response.content else None
+
+
+def test_no_token_is_kept_in_clear(django_capture_on_commit_callbacks):
+    owner, guest = UserFactory(), UserFactory()
+    project = ProjectFactory(owner=owner)
+    login = post("auth/token/", email=owner.email, password=PASSWORD)
+    fresh = post("auth/token/refresh/", refresh=login["refresh"])
+    guests = post("auth/token/", email=guest.email, password=PASSWORD)
+    invite = {"project": str(project.pk), "role": "member", "access": fresh["access"]}
+    with django_capture_on_commit_callbacks(execute=True):
+        pending = post("invitations/", email="new@example.org", **invite)["token"]
+        accepted = post("invitations/", email=guest.email, **invite)["token"]
+        post("auth/password/reset/", email=owner.email)
+    post("invitations/accept/", token=accepted, access=guests["access"])
+    reset = re.search(r"and token (\S+)", mail.outbox[-1].body)[1]
+    post("auth/token/blacklist/", refresh=guests["refresh"])
+
+    stored = everything_stored()
+    pairs = [login, fresh, guests]
+    tokens = [token for pair in pairs for token in pair.values()] + [pending, accepted, reset]
+    parts = [part for token in tokens for part in (token, token.split(".")[-1])]  # what is signed, and the signature
+    assert not [part for part in parts if part in stored]
+    assert User.objects.get(pk=owner.pk).password in stored  # so it would be found
+    assert "new@example.org" in stored
