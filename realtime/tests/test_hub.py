@@ -7,6 +7,7 @@ import pytest
 from channels.db import database_sync_to_async
 from django.db import OperationalError, transaction
 from django.utils import timezone
+from rest_framework.test import APIClient
 
 from accounts.models import Session
 from projects.models import Membership, Role
@@ -149,8 +150,16 @@ def log_out(user):
         session.end()
 
 
+def use_a_spent_token(user):
+    spent = user.sessions.get().refresh_token()
+    answers = [APIClient().post("/api/v1/auth/token/refresh/", {"refresh": str(spent)}) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 401]
+
+
 CREDENTIALS_END = {
     "logging out": log_out,
+    "a refresh token used twice": use_a_spent_token,
+    "an expired session": lambda user: user.sessions.update(expires_at=timezone.now()),
     "deactivation": lambda user: user.deactivate(),
     "a new password": lambda user: [user.set_password("another long word"), user.save(update_fields=["password"])],
 }
