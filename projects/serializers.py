@@ -1,5 +1,7 @@
 """Projects and what belongs to them, as the API shows and takes them."""
 
+from functools import partial
+
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
@@ -10,6 +12,7 @@ from accounts.serializers import UserSerializer
 from projects.mail import send_invitation
 from projects.models import Invitation, Label, Membership, Project, Role, Status
 from projects.permissions import require_role
+from tickethub.mail import in_background
 from tickethub.serializers import ChangedFieldsSerializer
 
 
@@ -97,7 +100,7 @@ class NewInvitationSerializer(InvitationSerializer):
         invitation.accept_url = f"{settings.PUBLIC_URL}/invitations/accept/#{invitation.token}"
         invitation.save()
         inviter = self.context["request"].user
-        transaction.on_commit(lambda: send_invitation(invitation, inviter), robust=True)
+        transaction.on_commit(partial(in_background, send_invitation, invitation, inviter))
         return invitation
 
 
