@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -53,6 +54,33 @@ def test_wrong_password_unknown_address_and_closed_account_get_the_same_answer(a
     for answer in answers:
         refused(answer, 401, "no_active_account")
     assert len({answer.content for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("kind", ["wrong password", "unknown", "closed", "closed, right password", "no password"])
+def test_every_refused_login_hashes_one_password(anonymous, user, kind, monkeypatch):
+    if kind.startswith("closed"):
+        user.deactivate()
+    elif kind == "no password":
+        user.set_unusable_password()
+        user.save()
+    encode, hashed = MD5PasswordHasher.encode, []
+    monkeypatch.setattr(MD5PasswordHasher, "encode", lambda self, *words: hashed.append(words) or encode(self, *words))
+    email = "nobody@example.org" if kind == "unknown" else user.email
+    password = PASSWORD if kind == "closed, right password" else "wrong"
+    refused(anonymous.post(URL, {"email": email, "password": password}), 401, "no_active_account")
+    assert len(hashed) == 1
+
+
+def test_a_login_brings_an_old_hash_up_to_date(anonymous, user, settings):
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.Argon2PasswordHasher",
+        "django.contrib.auth.hashers.MD5PasswordHasher",
+    ]
+    assert user.password.startswith("md5$")
+    assert anonymous.post(URL, {"email": user.email, "password": PASSWORD}).status_code == 200
+    user.refresh_from_db()
+    assert user.password.startswith("argon2$")
+    assert user.check_password(PASSWORD)
 
 
 @pytest.mark.parametrize("name", ["email", "password"])
