@@ -1,11 +1,15 @@
-"""What tests of all apps share: a client of the API for any person."""
+"""What tests of all apps share: a client of the API for any person, and limits that are a test's own."""
 
 from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
+from django.core.cache import caches
 from rest_framework.test import APIClient
+from rest_framework.throttling import SimpleRateThrottle
 
 from accounts.tests.factories import log_in
+from tickethub import throttling
 
 
 def client_of(user=None, **headers):
@@ -41,3 +45,21 @@ def quick_flush():
     flush = "django.core.management.commands.flush"
     with patch(f"{flush}.sql_flush", sql_flush), patch(f"{flush}.emit_post_migrate_signal"):
         yield
+
+
+@pytest.fixture
+def counters(monkeypatch):
+    """A cache that counts for this test alone."""
+    counters = caches.create_connection("default")
+    counters.key_prefix = uuid4().hex
+    monkeypatch.setattr(throttling, "counters", lambda: counters)
+    monkeypatch.setattr(throttling.Patience, "away_until", 0)
+    return counters
+
+
+@pytest.fixture
+def rates(monkeypatch, settings, counters):
+    """Throttle as an installation does, by the rates put in here alone."""
+    rates = dict.fromkeys(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"])
+    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
+    return rates

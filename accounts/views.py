@@ -6,6 +6,7 @@ from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
 
+from accounts import attempts
 from accounts.filters import UserFilter
 from accounts.mail import send_password_reset
 from accounts.models import User
@@ -20,6 +21,7 @@ from accounts.serializers import (
 )
 from tickethub.filters import refuse_unknown
 from tickethub.mail import in_background
+from tickethub.throttling import take
 from tickethub.transactions import in_transaction
 
 
@@ -42,7 +44,7 @@ class LoginView(TokenObtainPairView):
 class RefreshView(TokenRefreshView):
     """Get a new pair of tokens. The refresh token that was sent is dead from then on: sent again, it ends the login."""
 
-    throttle_scope = "login"
+    throttle_scope = "refresh"
 
 
 class LogoutView(TokenBlacklistView):
@@ -60,7 +62,7 @@ class PasswordView(generics.GenericAPIView):
     def post(self, request):
         serializer = self.get_serializer(self.get_target(), data=request.data)
         serializer.is_valid(raise_exception=True)
-        serializer.save()
+        attempts.trust(serializer.save().email, request)
         return Response(status=status.HTTP_204_NO_CONTENT)
 
     def get_target(self):
@@ -90,13 +92,15 @@ class PasswordResetView(generics.GenericAPIView):
     serializer_class = PasswordResetSerializer
     authentication_classes = []
     permission_classes = [AllowAny]
-    throttle_scope = "password"
+    throttle_scope = "reset"
 
     def post(self, request):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
+        email = serializer.validated_data["email"].lower()
         connection.ensure_connection()  # 503 while the database is away, rather than a mail that never comes
-        in_background(send_password_reset, serializer.validated_data["email"])
+        take("account", f"mail for {email}")  # or many addresses could fill somebody's mailbox
+        in_background(send_password_reset, email)
         return Response(
             {"detail": "If somebody has this address, a mail is on its way."}, status=status.HTTP_202_ACCEPTED
         )

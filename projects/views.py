@@ -103,7 +103,7 @@ class InvitationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMix
 
     @property
     def throttle_scope(self):
-        return "invitation" if self.request.method == "POST" else None
+        return {"create": "invitation", "accept": "accept"}.get(self.action)
 
     def get_queryset(self):
         invitations = Invitation.objects.visible_to(self.request.user)

@@ -10,8 +10,10 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_framework_handler
 
 from tickethub.errors import Conflict, PayloadTooLarge, PreconditionFailed
+from tickethub.throttling import refusal_of_stranger
 
 RETRY_AFTER = 1  # seconds, while the database is away
+NO_LOGIN = (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)
 FIELDS_OF_ALL = "non_field_errors"
 
 
@@ -21,6 +23,8 @@ def exception_handler(exc, context):
         return unavailable()
     if isinstance(exc, IntegrityError):  # two requests at once, of which validation let both pass
         exc = Conflict("Somebody else has just made the same, or removed what this names.")
+    if isinstance(exc, NO_LOGIN) and context["view"].authentication_classes:  # refused before anything counted
+        exc = refusal_of_stranger(context["request"], context["view"]) or exc
     if isinstance(exc, RequestDataTooBig):  # Django counts, before a parser could
         exc = PayloadTooLarge()
     response = rest_framework_handler(exc, context)

@@ -172,7 +172,8 @@ CACHES = {
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    # By default it forgets a counter after 300 others.
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 }
 
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the admin's page of a task with its comments
@@ -199,6 +200,7 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -235,16 +237,23 @@ REST_FRAMEWORK = {
         "tickethub.throttling.AnonThrottle",
         "tickethub.throttling.UserThrottle",
         "tickethub.throttling.ScopedThrottle",
-    ]
-    if THROTTLING
-    else [],
+    ],
     "DEFAULT_THROTTLE_RATES": {
-        "anon": env.rate("THROTTLE_ANON", "120/min"),
-        "user": env.rate("THROTTLE_USER", "1200/min"),
-        "login": env.rate("THROTTLE_LOGIN", "20/min"),
-        "register": env.rate("THROTTLE_REGISTER", "20/hour"),
-        "password": env.rate("THROTTLE_PASSWORD", "10/min"),
-        "invitation": env.rate("THROTTLE_INVITATION", "60/hour"),
+        scope: rate if THROTTLING else None
+        for scope, rate in {
+            "anon": env.rate("THROTTLE_ANON", "300/min"),
+            "user": env.rate("THROTTLE_USER", "1200/min"),
+            "login": env.rate("THROTTLE_LOGIN", "20/min"),
+            "account": env.rate("THROTTLE_ACCOUNT", "20/hour"),
+            "refresh": env.rate("THROTTLE_REFRESH", "600/min"),
+            "register": env.rate("THROTTLE_REGISTER", "20/hour"),
+            "reset": env.rate("THROTTLE_RESET", "10/min"),
+            "password": env.rate("THROTTLE_PASSWORD", "20/min"),
+            "invitation": env.rate("THROTTLE_INVITATION", "60/hour"),
+            "accept": env.rate("THROTTLE_ACCEPT", "20/min"),
+            "socket": env.rate("THROTTLE_SOCKET", "600/min"),
+            "token": env.rate("THROTTLE_TOKEN", "60/min"),
+        }.items()
     },
     "NUM_PROXIES": 1 if env.flag("BEHIND_PROXY") else 0,
     "EXCEPTION_HANDLER": "tickethub.handlers.exception_handler",

@@ -8,8 +8,10 @@ from django.http import JsonResponse
 from django.urls import reverse_lazy
 from django.views.generic import TemplateView
 
+from accounts import attempts
 from realtime import bell
 from tickethub.management.demo import filling
+from tickethub.throttling import limited
 
 
 class Page(TemplateView):
@@ -44,6 +46,13 @@ class PasswordResetPage(auth_views.PasswordResetConfirmView):
 
     template_name = "tickethub/password_reset.html"
     success_url = reverse_lazy("password_reset_complete")
+
+    def form_valid(self, form):
+        attempts.trust(self.user.email, self.request)
+        return super().form_valid(form)
+
+
+password_reset = limited("password")(PasswordResetPage.as_view())
 
 
 class PasswordResetDonePage(TemplateView):

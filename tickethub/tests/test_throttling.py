@@ -1,33 +1,33 @@
 """429: how many requests one may make, and what is said beyond."""
 
-from unittest.mock import patch
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from unittest.mock import Mock
+from uuid import uuid4
 
 import pytest
-from django.core.cache import cache, caches
+from django.core import mail
+from django.core.cache.backends.locmem import LocMemCache
+from django.test import RequestFactory
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
-from rest_framework.throttling import SimpleRateThrottle
-from rest_framework.views import APIView
+from rest_framework.exceptions import Throttled
+from rest_framework.settings import api_settings
+from rest_framework_simplejwt.tokens import RefreshToken
 
-from accounts.tests.checks import nothing_changes, refused
+from accounts.tests.checks import all_at_once, nothing_changes, refused
 from accounts.tests.factories import PASSWORD, UserFactory
 from projects.tests.factories import ProjectFactory
-from tickethub.throttling import AnonThrottle, ScopedThrottle, UserThrottle
+from tickethub import throttling
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/"
-RATES = {"anon": None, "user": None, "login": None, "register": None, "password": None, "invitation": None}
-
-
-@pytest.fixture
-def rates(monkeypatch):
-    """Throttle as an installation does, by the rates put in here alone."""
-    rates = dict(RATES)
-    monkeypatch.setattr(SimpleRateThrottle, "THROTTLE_RATES", rates)
-    monkeypatch.setattr(APIView, "throttle_classes", [AnonThrottle, UserThrottle, ScopedThrottle])
-    cache.clear()
-    yield rates
-    cache.clear()
+LOGIN = f"{API}auth/token/"
+LONG = "x" * 1_000_000
+BAD = {"email": "ada@example.org", "password": "wrong"}
 
 
 def assert_throttled(response):
@@ -37,24 +37,45 @@ def assert_throttled(response):
 
 
 def test_somebody_unknown_is_held_by_their_address(anonymous, rates):
-    rates["anon"] = "2/min"
-    for _ in range(2):
-        assert anonymous.get(f"{API}projects/").status_code == 401
-    login = {"email": "a@example.org", "password": "x"}
-    for _ in range(2):
-        assert anonymous.post(f"{API}auth/token/", login).status_code == 401
-    with nothing_changes():
-        assert_throttled(anonymous.post(f"{API}auth/token/", login))
-    assert anonymous.post(f"{API}auth/token/", login, REMOTE_ADDR="10.0.0.9").status_code == 401
+    rates["anon"] = "3/min"
+    assert anonymous.get(f"{API}projects/").status_code == 401
+    assert anonymous.get(f"{API}users/me/", HTTP_AUTHORIZATION="Bearer x.y.z").status_code == 401
+    assert anonymous.get("/swagger.json").status_code == 200
+    assert_throttled(anonymous.get(f"{API}projects/"))
+    assert_throttled(anonymous.get(f"{API}users/me/", HTTP_AUTHORIZATION="Bearer x.y.z"))
+    assert anonymous.get(f"{API}projects/", REMOTE_ADDR="10.0.0.9").status_code == 401
+    assert anonymous.post(LOGIN, BAD).status_code == 401  # which has a limit of its own
 
 
-def test_the_address_is_not_what_the_client_says_it_is(anonymous, rates):
-    rates["login"] = "1/min"
-    login = {"email": "a@example.org", "password": "x"}
-    assert anonymous.post(f"{API}auth/token/", login).status_code == 401
-    for number in range(3):
-        headers = {"X-Forwarded-For": f"10.0.0.{number}", "Forwarded": f"for=10.0.0.{number}"}
-        assert_throttled(anonymous.post(f"{API}auth/token/", login, headers=headers))
+FORGED = {"Forwarded": "for=10.9.9.{0}", "X-Real-IP": "10.9.9.{0}", "X-Client-IP": "10.9.9.{0}"}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "is_held"),
+    [
+        (0, "10.0.0.{0}", True),
+        (0, "10.0.0.{0}, 192.0.2.7", True),
+        (1, "192.0.2.7", True),
+        (1, "10.0.0.{0}, 192.0.2.7", True),
+        (1, "10.0.0.{0},10.0.1.{0},192.0.2.7", True),  # as several headers arrive
+        (1, None, True),
+        (1, "10.0.0.{0}", False),  # what the proxy itself says
+        (1, "2001:db8:0:1::{0}", True),
+        (1, "2001:db8:0:{0}::1", False),
+        (1, "::ffff:192.0.2.{0}", False),
+        (1, "no address", True),
+    ],
+)
+def test_the_address_is_not_what_the_client_says_it_is(anonymous, rates, monkeypatch, proxies, forwarded, is_held):
+    monkeypatch.setattr(api_settings, "NUM_PROXIES", proxies)
+    rates["refresh"] = "1/min"
+    answers = []
+    for number in range(1, 4):
+        headers = {name: value.format(number) for name, value in FORGED.items()}
+        if forwarded:
+            headers["X-Forwarded-For"] = forwarded.format(number)
+        answers.append(anonymous.post(f"{API}auth/token/refresh/", {"refresh": "x"}, headers=headers).status_code)
+    assert answers == ([401, 429, 429] if is_held else [401] * 3)
 
 
 def test_a_person_is_held_wherever_they_come_from(as_user, rates):
@@ -72,13 +93,13 @@ def test_a_person_is_held_wherever_they_come_from(as_user, rates):
     ("scope", "path", "body"),
     [
         ("login", "auth/token/", {"email": "known@example.org", "password": PASSWORD}),
-        ("login", "auth/token/refresh/", {"refresh": "x"}),
+        ("refresh", "auth/token/refresh/", {"refresh": "x"}),
         (
             "register",
             "auth/register/",
             {"email": "new@example.org", "username": "new", "password": "difference engine"},
         ),
-        ("password", "auth/password/reset/", {"email": "known@example.org"}),
+        ("reset", "auth/password/reset/", {"email": "known@example.org"}),
         ("password", "auth/password/reset/confirm/", {"uid": "x", "token": "x", "new_password": "x"}),
     ],
 )
@@ -117,24 +138,234 @@ def test_inviting_has_its_limit_and_reading_invitations_has_not(as_user, rates):
     assert [client.get(f"{API}invitations/").status_code for _ in range(3)] == [200] * 3
 
 
-def test_accepting_counts_as_inviting_does_so_that_tokens_cannot_be_guessed_at_will(as_user, rates):
+def test_accepting_has_its_limit_so_that_tokens_cannot_be_guessed_at_will(as_user, rates):
     client = as_user(UserFactory())
-    rates["invitation"] = "1/hour"
+    rates |= {"accept": "1/min", "invitation": "1/hour"}
     assert client.post(f"{API}invitations/accept/", {"token": "x"}).status_code == 404
-    refused(client.post(f"{API}invitations/accept/", {"token": "y"}), 429, "throttled")
+    assert_throttled(client.post(f"{API}invitations/accept/", {"token": "y"}))
+
+
+# --- How it is counted ---
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_no_more_pass_than_may(as_user, rates):
+    rates["refresh"] = "5/min"
+    requests = [partial(as_user().post, f"{API}auth/token/refresh/", {"refresh": "x"}) for _ in range(20)]
+    assert all_at_once(requests) == [401] * 5 + [429] * 15
+
+
+@pytest.fixture
+def hasty_threads():
+    """Threads that interrupt each other as often as they can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
+
+
+@pytest.mark.usefixtures("hasty_threads")
+def test_many_threads_count_each_of_theirs(rates):
+    rates["login"] = "100/min"
+
+    def pass_as_often_as_may(_):
+        return sum(is_let("login", "10.0.0.1") for _ in range(25))
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(pass_as_often_as_may, range(8))) == 100
+
+
+def is_let(scope, who):
+    try:
+        throttling.take(scope, who)
+    except Throttled:
+        return False
+    return True
+
+
+def test_a_limit_passes_by_itself_and_says_when(anonymous, rates, monkeypatch):
+    counters = LocMemCache(uuid4().hex, {})
+    monkeypatch.setattr(throttling, "counters", lambda: counters)
+    rates["refresh"] = "1/min"
+    now = time.time()
+    for later, expected in [(0, None), (0.5, "60"), (59.5, "1"), (60.5, None), (61, "60")]:
+        monkeypatch.setattr(time, "time", lambda later=later: now + later)
+        answer = anonymous.post(f"{API}auth/token/refresh/", {"refresh": "x"})
+        assert (answer.status_code, answer.get("Retry-After")) == (429 if expected else 401, expected)
+
+
+def test_a_cache_that_is_emptied_in_between_fails_nothing(rates, counters, monkeypatch):
+    rates["login"] = "1/min"
+    monkeypatch.setattr(counters, "incr", Mock(side_effect=ValueError))
+    assert is_let("login", "10.0.0.1")
 
 
 @pytest.mark.parametrize("error", [RedisConnectionError, RedisTimeoutError])
-def test_while_the_cache_is_away_requests_pass(as_user, anonymous, rates, error, caplog):
-    rates |= {"anon": "1/min", "user": "1/min", "login": "1/min"}
+def test_while_the_cache_is_away_requests_pass_and_one_alone_asks_for_it(
+    as_user, anonymous, rates, monkeypatch, error, caplog
+):
+    rates |= {"anon": "1/min", "user": "1/min", "login": "1/min", "account": "1/min"}
     client = as_user(UserFactory())
     caplog.set_level("WARNING", "tickethub.throttling")
-    with patch.object(type(caches["default"]), "get", side_effect=error("gone")):
-        for _ in range(3):
-            assert client.get(f"{API}projects/").status_code == 200
-            assert anonymous.post(f"{API}auth/token/", {}).status_code == 400
-    assert "Not throttling, the cache is away: gone" in caplog.text
+    away = Mock(**{f"{name}.side_effect": error("gone") for name in ("get", "get_or_set", "add", "incr", "set")})
+    monkeypatch.setattr(throttling, "counters", lambda: away)
+    for _ in range(3):
+        assert client.get(f"{API}projects/").status_code == 200
+        assert anonymous.get(f"{API}projects/").status_code == 401
+        assert anonymous.post(LOGIN, BAD).status_code == 401
+    assert len(away.method_calls) == 1
+    assert caplog.text.count("Not throttling, the cache is away: gone") == 1
+    monkeypatch.setattr(throttling.Patience, "away_until", time.monotonic() - 1)
+    assert client.get(f"{API}projects/").status_code == 200
+    assert len(away.method_calls) == 2
 
 
-def test_each_limit_has_a_setting_of_its_own(settings):
-    assert set(settings.REST_FRAMEWORK["DEFAULT_THROTTLE_RATES"]) == set(RATES)
+# --- The password of one account ---
+
+
+@pytest.mark.parametrize("email", ["known@example.org", "unknown@example.org"])
+def test_one_account_is_not_guessed_at_from_many_addresses(anonymous, rates, email):
+    UserFactory(email="known@example.org")
+    rates["account"] = "3/min"
+    for number, spelt in enumerate([email, email.upper(), f" {email.title()} "]):
+        guess = {"email": spelt, "password": "wrong"}
+        assert anonymous.post(LOGIN, guess, REMOTE_ADDR=f"10.0.0.{number}").status_code == 401
+    with nothing_changes():
+        body = {"email": email, "password": PASSWORD}
+        assert_throttled(anonymous.post(LOGIN, body, REMOTE_ADDR="10.0.0.9"))
+    other = UserFactory()
+    assert anonymous.post(LOGIN, {"email": other.email, "password": PASSWORD}).status_code == 200
+
+
+def test_no_password_is_hashed_beyond_the_limit(anonymous, rates, monkeypatch):
+    UserFactory(email="ada@example.org")
+    rates["account"] = "1/min"
+    hashed = Mock(return_value=False)
+    monkeypatch.setattr("accounts.models.User.check_password", hashed)
+    assert [anonymous.post(LOGIN, BAD).status_code for _ in range(3)] == [401, 429, 429]
+    assert hashed.call_count == 1
+
+
+def test_logging_in_does_not_count(anonymous, rates):
+    user = UserFactory()
+    rates["account"] = "1/min"
+    body = {"email": user.email, "password": PASSWORD}
+    assert [anonymous.post(LOGIN, body, REMOTE_ADDR=f"10.0.0.{n}").status_code for n in range(4)] == [200] * 4
+
+
+def test_whoever_guesses_all_day_does_not_keep_the_owner_out(anonymous, rates):
+    user = UserFactory(email="ada@example.org")
+    rates["account"] = "2/min"
+    right = {"email": user.email, "password": PASSWORD}
+    assert anonymous.post(LOGIN, right, REMOTE_ADDR="192.0.2.1").status_code == 200
+    for number in range(5):
+        anonymous.post(LOGIN, BAD, REMOTE_ADDR=f"10.0.0.{number}")
+    assert anonymous.post(LOGIN, right, REMOTE_ADDR="192.0.2.1").status_code == 200
+    assert_throttled(anonymous.post(LOGIN, right, REMOTE_ADDR="192.0.2.2"))
+    for _ in range(2):  # from there no more may be guessed than from elsewhere
+        assert anonymous.post(LOGIN, BAD, REMOTE_ADDR="192.0.2.1").status_code == 401
+    assert_throttled(anonymous.post(LOGIN, right, REMOTE_ADDR="192.0.2.1"))
+
+
+@pytest.mark.parametrize("by_page", [False, True])
+def test_a_mailed_link_lets_the_owner_in_from_anywhere(anonymous, client, rates, by_page):
+    UserFactory(email="ada@example.org")
+    rates["account"] = "1/min"
+    here = {"REMOTE_ADDR": "192.0.2.1"}
+    anonymous.post(LOGIN, BAD)
+    assert_throttled(anonymous.post(LOGIN, BAD, **here))
+    anonymous.post(f"{API}auth/password/reset/", {"email": "ada@example.org"})
+    words = mail.outbox[-1].body.split()
+    new = "a wholly new one"
+    if by_page:
+        form = client.get(words[words.index("minutes:") + 1], follow=True, **here).request["PATH_INFO"]
+        assert client.post(form, {"new_password1": new, "new_password2": new}, **here).status_code == 302
+    else:
+        parts = {"uid": words[words.index("uid") + 1], "token": words[words.index("token") + 1], "new_password": new}
+        assert anonymous.post(f"{API}auth/password/reset/confirm/", parts, **here).status_code == 204
+    assert anonymous.post(LOGIN, {"email": "ada@example.org", "password": new}, **here).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "email", [None, "", [], ["ada@example.org"], {"a": 1}, True, "ada@example.org\0", "ada@example.org\ud800", LONG]
+)
+def test_what_is_no_address_counts_for_no_account(anonymous, rates, email):
+    UserFactory(email="ada@example.org")
+    rates["account"] = "1/min"
+    body = json.dumps({"email": email, "password": PASSWORD})
+    for _ in range(3):
+        answer = anonymous.post(LOGIN, body, content_type="application/json")
+        assert answer.status_code in ({401, 429} if email == LONG else {400})
+        assert anonymous.post(LOGIN, {"password": PASSWORD}).status_code == 400
+    assert anonymous.post(LOGIN, {"email": "ada@example.org", "password": PASSWORD}).status_code == 200
+
+
+@pytest.mark.parametrize("email", ["known@example.org", "unknown@example.org"])
+def test_nobodys_mailbox_is_filled_from_many_addresses(anonymous, rates, email):
+    UserFactory(email="known@example.org")
+    rates["account"] = "2/min"
+
+    def ask(number):
+        return anonymous.post(f"{API}auth/password/reset/", {"email": email}, REMOTE_ADDR=f"10.0.0.{number}")
+
+    assert [ask(number).status_code for number in range(2)] == [202] * 2
+    with nothing_changes():
+        assert_throttled(ask(9))
+
+
+# --- Pages ---
+
+ADMIN = {"username": "ada@example.org", "password": "wrong"}
+PAGES = {
+    "/admin/login/": ("login", ADMIN),
+    "/admin/password_change/": ("password", {"old_password": "wrong"}),
+    "/password/reset/x/y/": ("password", {}),
+}
+
+
+def assert_page(response):
+    assert response.status_code == 429
+    assert response["Content-Type"].startswith("text/html")
+    assert 0 < int(response["Retry-After"]) <= 60
+    assert "Too many attempts" in response.content.decode()
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_pages_that_take_passwords_have_their_limit(client, rates, path):
+    client.force_login(UserFactory(email="ada@example.org", is_staff=True))
+    scope, form = PAGES[path]
+    rates[scope] = "1/min"
+    assert client.post(path, form).status_code == 200
+    with nothing_changes():
+        assert_page(client.post(path, form, headers={"X-Forwarded-For": "10.0.0.1"}))
+    assert client.get(path).status_code == (302 if path == "/admin/login/" else 200)
+    assert client.post(path, form, REMOTE_ADDR="10.0.0.9").status_code == 200
+
+
+def test_the_admins_login_counts_for_the_account_as_the_apis_does(client, anonymous, rates):
+    UserFactory(email="ada@example.org", is_staff=True)
+    rates["account"] = "2/min"
+    assert client.post("/admin/login/", ADMIN, REMOTE_ADDR="10.0.0.1").status_code == 200
+    assert anonymous.post(LOGIN, BAD, REMOTE_ADDR="10.0.0.2").status_code == 401
+    assert_page(client.post("/admin/login/", {**ADMIN, "password": PASSWORD}, REMOTE_ADDR="10.0.0.3"))
+
+
+# --- Settings ---
+
+
+def test_without_throttling_nothing_is_counted(anonymous, client, counters, monkeypatch):
+    monkeypatch.setattr(throttling, "count", Mock(side_effect=AssertionError))
+    user = UserFactory()
+    assert anonymous.post(LOGIN, {"email": user.email, "password": PASSWORD}).status_code == 200
+    assert anonymous.post(LOGIN, BAD).status_code == 401
+    assert anonymous.get(f"{API}projects/").status_code == 401
+    assert anonymous.post(f"{API}auth/password/reset/", {"email": user.email}).status_code == 202
+    assert client.post("/admin/login/", ADMIN).status_code == 200
+    throttling.address_of(RequestFactory().get("/"))
+
+
+def test_a_refresh_of_many_people_at_one_address_is_not_what_anonymous_means(as_user, rates):
+    rates |= {"anon": "1/min", "user": "1/min", "refresh": "9/min"}
+    for _ in range(3):
+        body = {"refresh": str(RefreshToken.for_user(UserFactory()))}
+        assert as_user().post(f"{API}auth/token/refresh/", body).status_code == 200
