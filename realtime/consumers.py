@@ -5,13 +5,14 @@ import json
 import logging
 import time
 from collections import deque
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
-from rest_framework.exceptions import APIException
+from rest_framework.exceptions import APIException, Throttled
 
-from realtime import reader
+from realtime import reader, throttling
 from realtime.hub import Hub, Subscription
 from realtime.wire import INTERNAL, TOO_LARGE, WRITE, framed
 from tickethub.errors import Gone
@@ -79,6 +80,7 @@ class LineConsumer(AsyncWebsocketConsumer):
     async def __call__(self, scope, receive, send):
         self.write = scope.get("extensions", {}).get(WRITE)
         self.hub = Hub.current()
+        self.address = throttling.address_of(scope)
         try:
             await super().__call__(scope, receive, send)
         finally:  # also where the server cancels this, as it does when the client goes while the database hangs
@@ -219,8 +221,14 @@ class LineConsumer(AsyncWebsocketConsumer):
         token = word(message, "token").encode()
         self.is_authenticating = True
         try:
+            await throttling.look("token", self.address)
             person = await reader.authenticate(token)
+        except Throttled:
+            await self.fail(4429, "too_many_tokens", "Too many bad tokens came from your address. Wait a minute.")
+            return
         except APIException:
+            with suppress(Throttled):
+                await throttling.take("token", self.address)  # good ones do not count: an office has one address
             await self.fail(4401, "token_not_valid", "This token is not valid. Log in or refresh it.")
             return
         except Exception:

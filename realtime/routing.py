@@ -5,8 +5,11 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.conf import settings
 from django.urls import path, re_path
+from rest_framework.exceptions import Throttled
 
+from realtime import throttling
 from realtime.consumers import LineConsumer
+from realtime.wire import DENIAL
 
 
 class NoSuchSocket(AsyncWebsocketConsumer):
@@ -30,4 +33,30 @@ class OriginCheck:
         return await (self.application if allowed else NoSuchSocket.as_asgi())(scope, receive, send)
 
 
-websocket = OriginCheck(URLRouter([path("ws/v1/", LineConsumer.as_asgi()), re_path(r"", NoSuchSocket.as_asgi())]))
+class ConnectLimit:
+    """Refuse an address that connects too often: 429 where the server can say so in place of a handshake, else 403."""
+
+    def __init__(self, application):
+        self.application = application
+
+    async def __call__(self, scope, receive, send):
+        try:
+            await throttling.take("socket", throttling.address_of(scope))
+        except Throttled as refusal:
+            await refuse(scope, send, refusal.wait)
+        else:
+            await self.application(scope, receive, send)
+
+
+async def refuse(scope, send, seconds):
+    if DENIAL not in scope.get("extensions", {}):
+        await send({"type": "websocket.close"})
+        return
+    headers = [(b"retry-after", str(seconds).encode()), (b"content-length", b"0")]
+    await send({"type": f"{DENIAL}.start", "status": 429, "headers": headers})
+    await send({"type": f"{DENIAL}.body", "body": b""})
+
+
+# The origin first: a foreign page must not use up what its readers' address may do.
+lines = URLRouter([path("ws/v1/", LineConsumer.as_asgi()), re_path(r"", NoSuchSocket.as_asgi())])
+websocket = OriginCheck(ConnectLimit(lines))

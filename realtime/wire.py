@@ -1,10 +1,13 @@
 """What ASGI has no word for: close codes of RFC 6455, and bytes that are made once and written to many sockets."""
 
+from http import HTTPStatus
+
 from autobahn.websocket.protocol import PreparedMessage
 from daphne.ws_protocol import WebSocketProtocol
 
 TOO_LARGE, INTERNAL, RESTARTING = 1009, 1011, 1012
 WRITE = "tickethub.write"  # the extension in the scope of a server that takes bytes
+DENIAL = "websocket.http.response"  # ASGI's extension for an answer in place of a handshake, which Daphne lacks
 
 GOODBYE = 20  # seconds for a reader that stalls to find out why its line ends, before it is cut
 
@@ -24,6 +27,13 @@ def close(self, code=None):
         self.sendCloseFrame(code=code)
     else:
         daphne_close(self, code)
+
+
+def deny(protocol, status, headers):
+    """Answer a handshake with an HTTP status, as Daphne does with its one 403. Headers are pairs of bytes."""
+    protocol.failHandshake(HTTPStatus(status).phrase, status, [(a.decode(), b.decode()) for a, b in headers])
+    del protocol.handshake_deferred
+    protocol.server.protocol_disconnected(protocol)
 
 
 def allow():

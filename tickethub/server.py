@@ -16,7 +16,7 @@ from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import reactor
 
-from realtime.wire import WRITE
+from realtime.wire import DENIAL, WRITE, deny
 
 DRAIN_WITHIN = 20  # seconds for the requests under way
 END_WITHIN = 24  # seconds, also if a thread of a request never ends
@@ -53,7 +53,7 @@ class Server(Daphne):
         """Give the application a way to write bytes to a WebSocket, and let it know whether the server is to end."""
         scope["state"] = {"is_draining": self.is_draining}
         if isinstance(protocol, WebSocketProtocol):
-            scope["extensions"] = {WRITE: writer(protocol)}
+            scope["extensions"] = {WRITE: writer(protocol), DENIAL: {}}
         return super().create_application(protocol, scope)
 
     async def handle_reply(self, protocol, message):
@@ -61,7 +61,10 @@ class Server(Daphne):
             protocol.setHeader(b"connection", b"close")
             if protocol.channel:  # else the client has gone
                 protocol.channel.persistent = False
-        await super().handle_reply(protocol, message)
+        if message["type"] == f"{DENIAL}.start":
+            deny(protocol, message["status"], message["headers"])
+        elif message["type"] != f"{DENIAL}.body":  # ours has none
+            await super().handle_reply(protocol, message)
 
     def leave(self):
         """End, in order; at once when told a second time."""
