@@ -131,11 +131,16 @@ class LineConsumer(AsyncWebsocketConsumer):
         """Send frames, unless too much is unanswered: kept for a reader that stalls, it would fill the server."""
         if self.is_closing:
             return
-        if self.window.unanswered > self.window.size:
+        if max(self.window.unanswered, self.unsent) > self.window.size:
             await self.fail(4408, "too_slow", "Too much is unanswered. Come back with the cursor.")
             return
         if self.window.add(await self.put(texts, data)):
             await self.ping()
+
+    @property
+    def unsent(self):
+        """The bytes that the server still keeps: of a client that answers pings it has not read, this tells."""
+        return self.write.unsent() if self.write else 0
 
     async def put(self, texts, data=None):
         """Send frames, as the bytes they are already where the server takes those. Give how many bytes."""

@@ -15,6 +15,7 @@ from daphne.server import Server as Daphne
 from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import reactor
+from twisted.internet.abstract import FileDescriptor
 
 from realtime.wire import DENIAL, WRITE, deny
 
@@ -53,7 +54,7 @@ class Server(Daphne):
         """Give the application a way to write bytes to a WebSocket, and let it know whether the server is to end."""
         scope["state"] = {"is_draining": self.is_draining}
         if isinstance(protocol, WebSocketProtocol):
-            scope["extensions"] = {WRITE: writer(protocol), DENIAL: {}}
+            scope["extensions"] = {WRITE: Writer(protocol), DENIAL: {}}
         return super().create_application(protocol, scope)
 
     async def handle_reply(self, protocol, message):
@@ -96,14 +97,22 @@ class Server(Daphne):
         return super().kill_all_applications()
 
 
-def writer(protocol):
-    """Give a function that writes ready frames to an open WebSocket. Daphne would frame them for each socket anew."""
+class Writer:
+    """Writes ready frames to an open WebSocket. Daphne would frame them for each socket anew."""
 
-    def write(data):
-        if protocol.state == protocol.STATE_OPEN:
-            protocol.transport.write(data)
+    def __init__(self, protocol):
+        self.protocol = protocol
 
-    return write
+    def __call__(self, data):
+        if self.protocol.state == self.protocol.STATE_OPEN:
+            self.protocol.transport.write(data)
+
+    def unsent(self):
+        """The bytes that were written and that the system has not taken yet; 0 where Daphne itself ends TLS."""
+        transport = self.protocol.transport
+        if not isinstance(transport, FileDescriptor):
+            return 0
+        return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
 
 
 class CommandLine(CommandLineInterface):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -55,6 +56,28 @@ async def test_a_frame_over_the_limit_is_closed_with_1009(server):
     assert line.close_code == 1009
 
 
+async def test_a_reader_that_answers_what_it_has_not_read_is_closed_with_4408(server, token):
+    """It asks for the same events again and again, and answers every ping without having read it."""
+    headers = {"Authorization": f"Bearer {token}"}
+    async with httpx.AsyncClient(base_url=f"http://{server}/api/v1/", headers=headers) as client:
+        project = (await client.post("projects/", json={"key": "LONG", "name": "Long"})).json()
+        task = (await client.post("tasks/", json={"project": project["id"], "title": "Much talked of"})).json()
+        start = (await client.get("events/", params={"project": "LONG"})).json()["cursor"]
+        for _ in range(10):
+            await client.post("comments/", json={"task": task["id"], "body": "x" * 50_000})
+    async with line_to(server, max_queue=1, compression=None) as line:
+        assert (await ask(line, type="authenticate", token=token))["type"] == "authenticated"
+        for _ in range(60):  # some 30 MB: far more than the system takes
+            await line.send(json.dumps({"type": "subscribe", "project": "LONG", "after": start}))
+            for _ in range(5):
+                await line.send(json.dumps({"type": "pong"}))
+                await asyncio.sleep(0.01)
+        async with asyncio.timeout(20):
+            with suppress(websockets.ConnectionClosed):
+                [frame async for frame in line]
+    assert line.close_code == 4408
+
+
 async def test_a_bad_token_is_closed_with_4401_after_an_error_frame(server):
     async with line_to(server) as line:
         assert (await ask(line, type="authenticate", token="nonsense"))["code"] == "token_not_valid"
@@ -82,3 +105,16 @@ def test_unknown_api_addresses_get_json_also_under_debug(server, token, path):
         answer = httpx.request(method, f"http://{server}{path}", headers={"Authorization": f"Bearer {token}"})
         assert answer.status_code in {404, 405}
         assert set(answer.json()) == {"detail", "code"}
+
+
+async def test_who_connects_too_often_gets_429_in_place_of_a_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("THROTTLING", "on")
+    monkeypatch.setenv("THROTTLE_SOCKET", "1/hour")
+    with served(tmp_path) as throttling:
+        async with line_to(throttling.address):
+            pass
+        with pytest.raises(websockets.InvalidStatus) as refusal:
+            await line_to(throttling.address, additional_headers={"X-Forwarded-For": "10.0.0.1"})
+    response = refusal.value.response
+    assert (response.status_code, response.reason_phrase) == (429, "Too Many Requests")
+    assert 3500 < int(response.headers["Retry-After"]) <= 3600
