@@ -2,13 +2,19 @@
 
 On SIGTERM or SIGINT it takes no more connections, sends the WebSockets away with 1012, answers the requests that are
 under way, and ends: as soon as that is done, and within END_WITHIN seconds. A second signal ends it at once.
+
+On a Unix socket (`-u`) this cuts off nobody: the socket first loses its name, so that whoever comes goes elsewhere,
+and whoever had come by then is still let in. A TCP port has no name to lose: what reaches it as it closes is reset.
 """
 
 import asyncio
 import os
+import select
 import signal
+import socket
 import sys
 import threading
+from contextlib import suppress
 
 from daphne.cli import CommandLineInterface
 from daphne.server import Server as Daphne
@@ -21,13 +27,15 @@ from realtime.wire import DENIAL, WRITE, deny
 
 DRAIN_WITHIN = 20  # seconds for the requests under way
 END_WITHIN = 24  # seconds, also if a thread of a request never ends
+ASK_WITHIN = 5  # seconds for the first request of a connection that was made just before the end
+BACKLOG = 1024  # connections that wait to be taken; more than Twisted's 50, since all come back at once after a restart
 
 
 class Server(Daphne):
     """Daphne, which on a signal would cut off whatever it is doing."""
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
+    def __init__(self, *args, endpoints, **kwargs):
+        super().__init__(*args, endpoints=[with_backlog(endpoint) for endpoint in endpoints], **kwargs)
         self.ports = []
         self.is_draining = False
         self.last_resort = None
@@ -49,6 +57,11 @@ class Server(Daphne):
     def listen_success(self, port):
         super().listen_success(port)
         self.ports.append(port)
+
+    def protocol_connected(self, protocol):
+        super().protocol_connected(protocol)
+        if channel := getattr(protocol, "channel", None):
+            channel.has_asked = True
 
     def create_application(self, protocol, scope):
         """Give the application a way to write bytes to a WebSocket, and let it know whether the server is to end."""
@@ -78,23 +91,67 @@ class Server(Daphne):
     async def drain(self):
         from realtime.hub import Hub  # the application has set up Django by now
 
+        began = twisted_loop.time()
         for port in self.ports:
-            port.stopListening()
-        deadline = twisted_loop.time() + DRAIN_WITHIN
-        while twisted_loop.time() < deadline and self.is_busy():
+            hide(port)
+        await asyncio.sleep(0.1)  # whoever has read the name is there by then
+        for port in self.ports:
+            close(port)
+        while (elapsed := twisted_loop.time() - began) < DRAIN_WITHIN and self.is_busy(elapsed):
             await Hub.current().send_away()
             await asyncio.sleep(0.1)
         self.stop()
 
-    def is_busy(self):
-        """Whether a request has no answer yet, a WebSocket is open, or something that was written has not been sent."""
-        return reactor.getWriters() or any("disconnected" not in details for details in self.connections.values())
+    def is_busy(self, elapsed):
+        """Whether a request has no answer yet, a WebSocket is open, something that was written has not been sent, or
+        a request may be about to come: what a proxy connects for, it sends.
+        """
+        return (
+            reactor.getWriters()
+            or any("disconnected" not in details for details in self.connections.values())
+            or (elapsed < ASK_WITHIN and any(has_yet_to_ask(reader) for reader in reactor.getReaders()))
+        )
 
     def kill_all_applications(self):
         self.connections = {
             protocol: details for protocol, details in self.connections.items() if "application_instance" in details
         }  # Daphne trips over the others
         return super().kill_all_applications()
+
+
+def with_backlog(endpoint):
+    """A description of where to listen, as Twisted reads it. A Unix socket that a crash left behind is taken away."""
+    if not endpoint.startswith("unix:"):
+        return f"{endpoint}:backlog={BACKLOG}" if endpoint.startswith("tcp:") else endpoint
+    path = endpoint.split(":")[1]
+    with socket.socket(socket.AF_UNIX) as probe, suppress(FileNotFoundError):
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+    # Twisted's lock holds the number of a process, which in a container that starts anew is another's, or its own.
+    return f"{endpoint}:lockfile=0:backlog={BACKLOG}"
+
+
+def hide(port):
+    """Take the name off a Unix socket; it goes on taking those who found it before."""
+    if path := getattr(port, "_bindPath", None):
+        port._bindPath = path + b".closing"  # which Twisted removes in the end
+        with suppress(FileNotFoundError):
+            os.rename(path, port._bindPath)
+
+
+def close(port):
+    """Let in whoever waits, and nobody else."""
+    while select.select([port], [], [], 0)[0]:
+        port.doRead()
+    port.stopListening()
+
+
+def has_yet_to_ask(reader):
+    """Whether this is a connection on which no request has come yet."""
+    channel = getattr(getattr(reader, "protocol", None), "_channel", None)
+    return channel is not None and not hasattr(channel, "has_asked")
 
 
 class Writer:

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
 import signal
 import socket
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing, contextmanager
 
@@ -12,6 +15,7 @@ import httpx
 import pytest
 import websockets
 
+from tickethub.env import BASE_DIR
 from tickethub.tests.served import PERSON, served
 
 IMPATIENT = "from tickethub import server; import sys; server.DRAIN_WITHIN, server.END_WITHIN = 1, {}; " + (
@@ -130,6 +134,76 @@ def test_a_request_that_never_ends_is_cut_off(tmp_path):
         time.sleep(0.5)
         server.process.terminate()
         assert server.process.wait(10) == 1
+
+
+@pytest.fixture
+def path(tmp_path_factory):
+    """Where a Unix socket may be: their names have to be short."""
+    return str(tmp_path_factory.mktemp("s") / "http.sock")
+
+
+def serve_at(path, folder):
+    return served(folder, "-m", "tickethub.server", "-u", path)
+
+
+def connected(path):
+    line = socket.socket(socket.AF_UNIX)
+    line.settimeout(10)
+    line.connect(path)
+    return line
+
+
+def ask(line):
+    """Send a whole request; give the first line of the answer and the last."""
+    line.sendall(b"GET /healthz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    with line.makefile("rb") as answer:
+        return answer.readline().strip(), answer.read()[-16:]
+
+
+def test_who_reached_its_socket_before_the_end_is_answered_and_nobody_else_gets_in(tmp_path, path):
+    with serve_at(path, tmp_path) as server:
+        with connected(path) as early:
+            server.process.send_signal(signal.SIGSTOP)  # so that the next is not taken before it is told to end
+            with connected(path) as late:
+                server.process.terminate()
+                server.process.send_signal(signal.SIGCONT)
+                until_gone(path)
+                time.sleep(0.5)
+                for line in (early, late):
+                    assert ask(line) == (b"HTTP/1.0 200 OK", b'{"status": "ok"}')
+        assert server.process.wait(10) == 0
+    assert not os.listdir(os.path.dirname(path))
+
+
+def until_gone(path):
+    deadline = time.monotonic() + 10
+    while os.path.exists(path):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_a_connection_that_asks_for_nothing_does_not_hold_the_end_up_for_long(tmp_path, path):
+    with serve_at(path, tmp_path) as server, connected(path):
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+
+
+def test_the_socket_that_a_crash_left_behind_is_taken_over_and_one_in_use_is_not(tmp_path, path):
+    with serve_at(path, tmp_path) as server:
+        second = subprocess.run(
+            [sys.executable, "-m", "tickethub.server", "-u", path, "tickethub.asgi:application"],
+            cwd=BASE_DIR,
+            env=os.environ | {"DJANGO_SETTINGS_MODULE": "tickethub.settings"},
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert "in use" in second.stderr
+        server.process.kill()
+        server.process.wait(10)
+        assert os.path.exists(path)
+    with serve_at(path, tmp_path), connected(path) as line:
+        assert ask(line)[0] == b"HTTP/1.0 200 OK"
 
 
 def half_a_request(server):
