@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_framework_handler
 
 from tickethub.errors import Conflict, PayloadTooLarge, PreconditionFailed
+from tickethub.middleware import is_api
 from tickethub.throttling import refusal_of_stranger
 
 RETRY_AFTER = 1  # seconds, while the database is away
@@ -83,10 +84,6 @@ def json_error(status_code, detail, code):
 def unknown_api_address(request):
     """404 as the API tells it, also under DEBUG, and rather than a redirect for a missing slash."""
     return json_error(404, "Not found.", "not_found")
-
-
-def is_api(request):
-    return request.path.startswith("/api/")
 
 
 def handlers(defaults):

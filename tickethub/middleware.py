@@ -8,10 +8,16 @@ from contextvars import ContextVar
 from django.utils import timezone
 
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# Requests whose bodies carry passwords or tokens, either way.
-SECRET_PATHS = re.compile(r"^/(api/v1/auth/|api/v1/invitations/|api/v1/users/me/|admin/|password/|silk/)")
+# Requests whose bodies carry passwords or tokens, either way, or that look up a session by its key.
+SECRET_PATHS = re.compile(
+    r"^/(api/v1/auth/|api/v1/invitations/|api/v1/users/me/|admin/|password/|silk/|swagger|redoc/)"
+)
 
 current_request = ContextVar("current_request", default=None)
+
+
+def is_api(request):
+    return request.path.startswith("/api/")
 
 
 class RequestIDMiddleware:
@@ -33,6 +39,20 @@ class RequestIDMiddleware:
         finally:
             current_request.reset(token)
         response["X-Request-ID"] = request.id
+        return response
+
+
+class CacheControlMiddleware:
+    """Let no cache on the way keep what the API answers to one person, and none at all what has tokens in it."""
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        response = self.get_response(request)
+        if is_api(request):
+            value = "no-store" if SECRET_PATHS.match(request.path) else "private, no-cache"
+            response.headers.setdefault("Cache-Control", value)
         return response
 
 

@@ -1,11 +1,16 @@
 """The description of the API: what drf-yasg generates, and the words around it."""
 
+from django.conf import settings
+from django.contrib.auth.decorators import user_passes_test
 from django.http import HttpRequest
+from django.views.decorators.csp import csp_override
 from drf_yasg import openapi
 from drf_yasg.generators import OpenAPISchemaGenerator
 from drf_yasg.views import get_schema_view
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
+
+from tickethub.handlers import json_error
 
 DESCRIPTION = """\
 Projects, the people in them, their tasks, and a log of every change, live on a WebSocket.
@@ -132,3 +137,28 @@ schema_view = get_schema_view(
     authentication_classes=[],
     permission_classes=[AllowAny],
 )
+
+
+def are_public():
+    """Whether all may see the description of the API, and the pages that show it; else they are for staff."""
+    return settings.API_PAGES == "PUBLIC"
+
+
+def may_read(user):
+    return are_public() or user.is_staff
+
+
+def description(request, format):
+    """The description itself, for programs."""
+    if not may_read(request.user):
+        return json_error(403, "This is for staff: log in at /admin/ first.", "permission_denied")
+    return description_view(request, format=format)
+
+
+def page(renderer):
+    """The view of a page that shows the description; who may not see it is asked to log in."""
+    view = schema_view.with_ui(renderer, cache_timeout=0)
+    return csp_override(settings.API_PAGES_CSP)(user_passes_test(may_read, login_url="admin:login")(view))
+
+
+description_view = schema_view.without_ui(cache_timeout=0)

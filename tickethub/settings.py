@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.crypto import salted_hmac
+from django.utils.csp import CSP
 
 from tickethub import env
 from tickethub.env import BASE_DIR
@@ -22,6 +23,7 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG 
 PUBLIC_URL = env.url("PUBLIC_URL", ["https", "http"], "http://localhost:8000" if DEBUG else "").rstrip("/")
 REDIS_URL = env.url("REDIS_URL", ["redis", "rediss", "unix"])
 ENABLE_SILK = env.flag("ENABLE_SILK")
+API_PAGES = env.choice("API_PAGES", "PUBLIC" if DEBUG else "STAFF", ["PUBLIC", "STAFF"])
 THROTTLING = env.flag("THROTTLING", default=True)
 
 missing = [
@@ -125,6 +127,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "tickethub.middleware.RequestIDMiddleware",
+    "tickethub.middleware.CacheControlMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -176,6 +180,7 @@ CACHES = {
     else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 }
 
+DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a body; deploy/nginx.conf.template allows a little more
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the admin's page of a task with its comments
 
 LANGUAGE_CODE = "en-us"
@@ -185,6 +190,7 @@ USE_TZ = True
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # development needs no collectstatic
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
@@ -212,6 +218,29 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_RESET_TIMEOUT = env.number("PASSWORD_RESET_MINUTES", 60) * 60
 INVITATION_LIFETIME = timedelta(days=env.number("INVITATION_DAYS", 14))
+
+CSRF_COOKIE_HTTPONLY = True  # no script of ours reads it
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "base-uri": [CSP.NONE],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+    "object-src": [CSP.NONE],
+}
+# Swagger UI and ReDoc style themselves, draw their icons from within, and ReDoc searches in a worker.
+API_PAGES_CSP = {
+    **SECURE_CSP,
+    "img-src": [CSP.SELF, "data:"],
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+    "worker-src": [CSP.SELF, "blob:"],
+}
+# Silk has scripts in its pages, which staff alone see.
+SILK_CSP = {
+    **SECURE_CSP,
+    "img-src": [CSP.SELF, "data:"],
+    "script-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+    "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
+}
 
 if not DEBUG:
     HTTPS = PUBLIC_URL.startswith("https://")
@@ -320,6 +349,7 @@ SWAGGER_SETTINGS = {
         }
     },
     "SPEC_URL": ("schema", {"format": "json"}),
+    "VALIDATOR_URL": None,  # or each page would ask a validator somewhere else
     "USE_SESSION_AUTH": False,
     "PERSIST_AUTH": True,
     "DEFAULT_MODEL_RENDERING": "example",
@@ -345,7 +375,7 @@ SILKY_INTERCEPT_FUNC = may_be_recorded
 SILKY_SENSITIVE_KEYS = {"password", "token", "refresh", "access", "secret"}
 if ENABLE_SILK:
     INSTALLED_APPS += ["silk"]
-    MIDDLEWARE.insert(1, SILKY_MIDDLEWARE_CLASS)
+    MIDDLEWARE.insert(MIDDLEWARE.index("django.middleware.security.SecurityMiddleware"), SILKY_MIDDLEWARE_CLASS)
 
 LOGGING = {
     "version": 1,

@@ -5,9 +5,8 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views import defaults
 
-from tickethub import views
+from tickethub import schema, views
 from tickethub.handlers import handlers, unknown_api_address
-from tickethub.schema import schema_view
 from tickethub.throttling import limited
 
 admin.site.site_header = admin.site.site_title = "TicketHub"
@@ -28,9 +27,9 @@ urlpatterns = [
     path("invitations/accept/", views.InvitationPage.as_view(), name="invitation"),
     path("password/reset/<uidb64>/<token>/", views.password_reset, name="password_reset_confirm"),
     path("password/reset/done/", views.PasswordResetDonePage.as_view(), name="password_reset_complete"),
-    path("swagger/", schema_view.with_ui("swagger", cache_timeout=0), name="swagger"),
-    path("swagger.<format>", schema_view.without_ui(cache_timeout=0), name="schema"),
-    path("redoc/", schema_view.with_ui("redoc", cache_timeout=0), name="redoc"),
+    path("swagger/", schema.page("swagger"), name="swagger"),
+    path("swagger.<format>", schema.description, name="schema"),
+    path("redoc/", schema.page("redoc"), name="redoc"),
     path("admin/login/", limited("login")(admin.site.login)),
     path("admin/password_change/", limited("password")(admin.site.admin_view(admin.site.password_change))),
     path("admin/", admin.site.urls),

@@ -11,6 +11,7 @@ from django.views.generic import TemplateView
 from accounts import attempts
 from realtime import bell
 from tickethub.management.demo import filling
+from tickethub.schema import are_public
 from tickethub.throttling import limited
 
 
@@ -19,7 +20,8 @@ class Page(TemplateView):
 
     def get_context_data(self, **kwargs):
         address = self.request.build_absolute_uri("/").rstrip("/")
-        return super().get_context_data(address=address, live=address.replace("http", "ws", 1), **kwargs)
+        live = address.replace("http", "ws", 1)
+        return super().get_context_data(address=address, live=live, api_pages_are_public=are_public(), **kwargs)
 
 
 class HomePage(Page):

@@ -29,8 +29,8 @@ THIRD_PASSWORD = "third horse battery staple"
 @pytest.fixture(autouse=True)
 def silk(settings):
     settings.ROOT_URLCONF = "tickethub.tests.urls_with_silk"
-    first, *rest = settings.MIDDLEWARE
-    settings.MIDDLEWARE = [first, settings.SILKY_MIDDLEWARE_CLASS, *rest]
+    place = settings.MIDDLEWARE.index("django.middleware.security.SecurityMiddleware")
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE[:place], settings.SILKY_MIDDLEWARE_CLASS, *settings.MIDDLEWARE[place:]]
     yield
     DataCollector().clear()
     if hasattr(SQLCompiler, "_execute_sql"):  # what Silk has put its own in place of
