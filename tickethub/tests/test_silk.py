@@ -83,6 +83,14 @@ def test_silk_shows_staff_what_requests_cost(client, staff, as_user):
     assert recorded.num_sql_queries > 0
 
 
+def test_its_pages_alone_may_run_the_scripts_in_them(client, staff):
+    client.force_login(staff)
+
+    told = [client.get(path).headers["Content-Security-Policy"] for path in ("/silk/", "/silk/requests/", "/")]
+
+    assert ["script-src 'self' 'unsafe-inline' 'unsafe-eval'" in policy for policy in told] == [True, True, False]
+
+
 def test_no_password_and_no_token_is_kept(staff, django_capture_on_commit_callbacks):
     person = UserFactory(email="person@example.org")
     project = ProjectFactory(owner=staff)
