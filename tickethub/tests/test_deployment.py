@@ -1,0 +1,148 @@
+"""What deploy/ and docs/deployment.md name is there, and their numbers fit each other."""
+
+import re
+import shutil
+import subprocess
+from importlib.util import find_spec
+
+import pytest
+import yaml
+from django.conf import settings
+from django.core.management import get_commands
+
+from tickethub.env import BASE_DIR
+from tickethub.server import END_WITHIN
+from tickethub.tests.test_env import settings_read
+
+DEPLOY = BASE_DIR / "deploy"
+FILES = [path for path in DEPLOY.rglob("*") if path.is_file()]
+TEXTS = {path.name: path.read_text() for path in [*FILES, BASE_DIR / "docs/deployment.md"]}
+NGINX = TEXTS["nginx.conf.template"]
+COMPOSE = yaml.safe_load(TEXTS["compose.yaml"])
+SERVICES = COMPOSE["services"]
+UNITS = DEPLOY / "systemd"
+PACKAGES = ["tickethub", "accounts", "projects", "tasks", "comments", "realtime"]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_every_command_is_one(name):
+    commands = set(re.findall(r"manage\.py ([a-z_]+)", TEXTS[name]))
+    modules = set(re.findall(r"python\W+-m\W+(tickethub[\w.]*)", TEXTS[name]))
+
+    assert commands <= get_commands().keys()
+    assert all(map(find_spec, modules))
+
+
+def test_the_scheduled_commands_are_scheduled_everywhere():
+    for command in ("prune_sessions", "prune_events"):
+        for name in ("deployment.md", "compose.yaml", "tickethub-daily.service"):
+            assert f"manage.py {command}" in TEXTS[name]
+
+
+def test_every_setting_is_one():
+    named = set(re.findall(r"^    ([A-Z][A-Z_]+)=", TEXTS["deployment.md"], re.M))
+    named |= set(re.findall(r"\b(SECRET_KEY|ALLOWED_\w+|PUBLIC_\w+)=", TEXTS["Dockerfile"]))
+    for service in SERVICES.values():
+        named |= service.get("environment", {}).keys()
+    own = {"NAME", "POSTGRES_USER", "POSTGRES_PASSWORD", *words_of_nginx()}  # of the files themselves
+
+    assert {"SECRET_KEY", "DATABASE_URL", "BEHIND_PROXY"} <= named
+    assert named - own <= settings_read().keys()
+
+
+# --- nginx ---
+
+
+def words_of_nginx():
+    return set(re.findall(r"\$\{([A-Z_]+)\}", NGINX))
+
+
+def seconds(name):
+    return int(re.search(rf"^ *{name} (\d+)s;", NGINX, re.M)[1])
+
+
+def test_every_word_of_the_template_is_filled_in():
+    words = words_of_nginx() - {"WORDS"}
+
+    assert words <= SERVICES["proxy"]["environment"].keys()
+    assert all(re.search(rf"\b{word}=", TEXTS["deployment.md"]) for word in words)
+
+
+def test_nginx_lets_through_whatever_django_takes():
+    assert int(re.search(r"client_max_body_size (\d+)m;", NGINX)[1]) * 1024**2 > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+def test_nginx_waits_longer_than_a_socket_is_silent():
+    assert seconds("proxy_read_timeout") > 2 * settings.WEBSOCKET["PING_EVERY"]
+    assert seconds("proxy_send_timeout") > settings.WEBSOCKET["ROOM_WITHIN"]
+
+
+def test_nginx_repeats_nothing_that_may_not_be_repeated():
+    assert "non_idempotent" not in NGINX
+    assert set(re.findall(r"^ *proxy_next_upstream (.*);", NGINX, re.M)) == {"error", "error http_404"}
+
+
+# --- systemd ---
+
+
+def test_systemd_waits_for_the_server_to_end():
+    assert int(re.search(r"TimeoutStopSec=(\d+)", TEXTS["tickethub@.service"])[1]) > END_WITHIN
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not there")
+def test_the_units_are_what_systemd_understands(tmp_path):
+    python = tmp_path / "python"
+    python.touch(mode=0o755)  # where /opt/tickethub has one
+    for unit in UNITS.iterdir():
+        text = unit.read_text().replace("/opt/tickethub/.venv/bin/python", str(python))
+        (tmp_path / unit.name.replace("@", "@1")).write_text(text.replace("/usr/bin/curl", str(python)))
+
+    units = sorted(path for path in tmp_path.iterdir() if path.suffix in {".service", ".timer"})
+    command = [shutil.which("systemd-analyze"), "verify", "--man=no", *units]
+    verified = subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+    ours = [line for line in verified.stderr.splitlines() if "tickethub" in line]
+    assert (len(units), verified.returncode, ours) == (3, 0, [])
+
+
+# --- Containers ---
+
+
+def test_compose_waits_for_the_server_to_end():
+    for name in ("one", "two"):
+        assert int(SERVICES[name]["stop_grace_period"].rstrip("s")) > END_WITHIN
+
+
+def test_compose_names_nothing_that_is_not_there():
+    for service in SERVICES.values():
+        assert service.get("depends_on", {}).keys() <= SERVICES.keys()
+        for volume in service.get("volumes", []):
+            source = volume.split(":")[0]
+            assert source in COMPOSE["volumes"] or source in {"./nginx.conf.template", "./certificates"}
+
+
+def test_nginx_knows_each_process_of_compose():
+    sockets = set(re.findall(r"unix:(\S+)", SERVICES["proxy"]["environment"]["SERVERS"]))
+    names = {
+        service["environment"]["NAME"] for service in SERVICES.values() if "NAME" in service.get("environment", {})
+    }
+
+    assert sockets == {f"/run/tickethub/{name}.sock" for name in names}
+    assert names <= SERVICES["proxy"]["depends_on"].keys()
+
+
+def test_the_image_has_what_it_is_built_of():
+    ignored = (BASE_DIR / ".dockerignore").read_text()
+    let_in = re.findall(r"^!(\S+)$", ignored, re.M)
+
+    assert set(PACKAGES) <= set(let_in)
+    for path in [*let_in, *re.findall(r"^COPY ([^-].*?) \S+$", TEXTS["Dockerfile"], re.M)[0].split()]:
+        assert (BASE_DIR / path).exists()
+    assert COMPOSE["x-tickethub"]["build"] == {"context": "..", "dockerfile": "deploy/Dockerfile"}
+
+
+def test_what_runs_does_without_the_tests_that_the_image_lacks():
+    sources = [path for package in PACKAGES for path in (BASE_DIR / package).rglob("*.py") if "tests" not in path.parts]
+
+    assert len(sources) > 50
+    assert not [path for path in sources if re.search(r"^\s*(from|import) .*\.tests\b", path.read_text(), re.M)]
