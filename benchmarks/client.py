@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "clients/python"))
-from tickethub_client import PAGE, ApiError, TicketHub, load_project
+from tickethub_client import PAGE, ApiError, TicketHub, load_project, tls
 
 PATIENCE = 20  # seconds that an event may take before it counts as lost
 EXPECTED = {"ping", "authenticated", "subscribed", "event", "unsubscribed"}  # frames
@@ -41,7 +41,9 @@ class Api:
 
     def __init__(self, url):
         self.url = url
-        self.http = httpx.AsyncClient(timeout=60, trust_env=False, event_hooks={"response": [refuse_excuses]})
+        self.http = httpx.AsyncClient(
+            timeout=60, trust_env=False, verify=tls(), event_hooks={"response": [refuse_excuses]}
+        )
         self.hub = TicketHub(url, http=self.http)
         self.done = Counter()  # kinds of change that went through, and that did not
 
