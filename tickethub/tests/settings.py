@@ -8,6 +8,7 @@ os.environ |= {
     "SECRET_KEY": "a secret for tests alone, which sign nothing that counts",
     "THROTTLING": "off",
     "ENABLE_SILK": "false",
+    "API_PAGES": "public",
     "LOG_LEVEL": "ERROR",
 }
 
