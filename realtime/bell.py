@@ -6,6 +6,8 @@ import logging
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 
+from realtime.metrics import UNRUNG
+
 logger = logging.getLogger(__name__)
 
 GROUP = "news"
@@ -18,6 +20,7 @@ def ring(projects=(), users=()):
     try:
         async_to_sync(send)(message)
     except Exception as error:  # whatever a channel layer raises: what was committed has succeeded
+        UNRUNG.inc()
         logger.warning("The bell did not ring, the log is read a moment later: %s", error or type(error).__name__)
 
 

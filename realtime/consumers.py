@@ -12,10 +12,11 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from rest_framework.exceptions import APIException, Throttled
 
-from realtime import reader, throttling
+from realtime import metrics, reader, throttling
 from realtime.hub import Hub, Subscription
 from realtime.wire import INTERNAL, TOO_LARGE, WRITE, framed
 from tickethub.errors import Gone
+from tickethub.middleware import request_id
 
 logger = logging.getLogger(__name__)
 PING = '{"type": "ping"}'
@@ -74,6 +75,7 @@ class LineConsumer(AsyncWebsocketConsumer):
         self.is_authenticating = self.is_closing = False
         self.opened_at = self.minute = self.pinged_at = time.time()
         self.messages = 0
+        self.close_code = None
 
     # --- The line itself ---
 
@@ -81,16 +83,27 @@ class LineConsumer(AsyncWebsocketConsumer):
         self.write = scope.get("extensions", {}).get(WRITE)
         self.hub = Hub.current()
         self.address = throttling.address_of(scope)
+        headers = dict(scope["headers"])
+        self.about = {"request_id": request_id(headers.get(b"x-request-id", b"").decode("latin-1"))}
         try:
             await super().__call__(scope, receive, send)
         finally:  # also where the server cancels this, as it does when the client goes while the database hangs
             self.is_closing = True
             self.drop_all()
             self.hub.forget_line(self)
+            self.note("A WebSocket closed", code=self.close_code, seconds=round(time.time() - self.opened_at, 1))
+            metrics.closed(self.close_code)
 
     async def connect(self):
         await self.accept()
         self.hub.lines.add(self)  # not before: who is sent away while connecting would be refused instead
+        self.note("A WebSocket opened")
+
+    async def disconnect(self, code):
+        self.close_code = self.close_code or code
+
+    def note(self, words, **fields):
+        logger.info(words, extra={"fields": fields, **self.about})
 
     def drop(self, *project_ids):
         """Follow these projects no longer."""
@@ -104,7 +117,7 @@ class LineConsumer(AsyncWebsocketConsumer):
     async def leave(self, close_code):
         """Close, without a word."""
         if not self.is_closing:
-            self.is_closing = True
+            self.is_closing, self.close_code = True, close_code
             self.drop_all()
             await self.close(close_code)
 
@@ -145,6 +158,7 @@ class LineConsumer(AsyncWebsocketConsumer):
     async def put(self, texts, data=None):
         """Send frames, as the bytes they are already where the server takes those. Give how many bytes."""
         data = data or b"".join(map(framed, texts))
+        metrics.tally.bytes += len(data)
         if self.write:
             self.write(data)
         else:
@@ -192,7 +206,7 @@ class LineConsumer(AsyncWebsocketConsumer):
         except Refused as refusal:
             await self.send_frame(type="error", code=refusal.code, detail=str(refusal), ref=ref)
         except Exception:
-            logger.exception("A message could not be handled")
+            logger.exception("A message could not be handled", extra=self.about)
             await self.send_frame(type="error", code="internal", detail="Something went wrong here.", ref=ref)
 
     async def may_speak(self, size):
@@ -239,7 +253,7 @@ class LineConsumer(AsyncWebsocketConsumer):
         except Exception:
             if self.person:  # the token before this one is as good as it was
                 raise
-            logger.exception("A token could not be looked at")
+            logger.exception("A token could not be looked at", extra=self.about)
             await self.give_up()
             return
         finally:
@@ -251,6 +265,8 @@ class LineConsumer(AsyncWebsocketConsumer):
             await self.fail(4429, "too_many_lines", "You have as many lines open as one may. Close another one.")
             return
         lines.add(self)
+        if self.person is None:
+            self.note("A WebSocket authenticated", user=person.id)
         self.person = person
         expires_at = datetime.fromtimestamp(person.expires_at, UTC).isoformat().replace("+00:00", "Z")
         await self.send_frame(type="authenticated", user=person.id, expires_at=expires_at, ref=ref)
@@ -265,6 +281,7 @@ class LineConsumer(AsyncWebsocketConsumer):
             raise Refused("invalid", str(error)) from error
         except Gone as gone:
             self.drop(gone.project_id)
+            metrics.tally.resyncs += 1
             await self.send_frame(type="resync", project=gone.project_id, ref=ref)
             return
         if grant is None:

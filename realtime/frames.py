@@ -29,6 +29,7 @@ class Frame:
     def __init__(self, event):
         shown = EventSerializer(event).data
         self.place = Place(event.seq, event.nonce)
+        self.at = event.at.timestamp()
         self.type = shown.pop("type")
         self.user_id = event.user_id and str(event.user_id)
         # A frame has a `type` of its own, so the event's goes by the name of `event`.

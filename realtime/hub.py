@@ -13,8 +13,9 @@ from weakref import WeakKeyDictionary
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from realtime import reader
+from realtime import metrics, reader
 from realtime.bell import GROUP
+from realtime.metrics import tally
 from realtime.wire import RESTARTING
 from tickethub.errors import Gone
 
@@ -27,7 +28,7 @@ async def attempt(line, act, *words):
     try:
         await act(*words)
     except Exception:
-        logger.exception("A line failed")
+        logger.exception("A line failed", extra=line.about)
         with suppress(Exception):
             await line.give_up()
 
@@ -66,8 +67,10 @@ class Feed:
         is_last = False
         while not is_last and (batch := await reader.events_after(self.project_id, self.place)):
             self.place = batch.last
+            tally.batches += 1
             for subscription in tuple(self.live):
                 await attempt(subscription.line, subscription.deliver, batch)
+            metrics.delivered(batch)
             is_last = batch.is_last  # what was committed after that look rings, or the next look at the heads finds it
 
     async def after(self, place):
@@ -76,6 +79,7 @@ class Feed:
             batch = self.recall(place)
             if batch is None and (batch := await reader.events_after(self.project_id, place)):
                 self.remember(batch)
+                tally.batches += 1
             return batch
 
     def recall(self, place):
@@ -146,6 +150,7 @@ class Subscription:
         if end:
             batch = batch.until(end.place.seq)
         await self.line.send_batch(batch)
+        tally.events += len(batch.frames)
         self.place = batch.last
         if end:
             await self.end("deleted" if end.type == "project.deleted" else "access_revoked")
@@ -165,6 +170,7 @@ class Subscription:
 
     async def resync(self):
         self.drop()
+        tally.resyncs += 1
         await self.line.send_frame(type="resync", project=self.project_id)
 
     def drop(self):
@@ -186,6 +192,7 @@ class Hub:
     def __init__(self):
         self.feeds = {}
         self.lines = set()
+        metrics.hubs.add(self)
         self.people = {}  # user id: the lines that they authenticated
         self.suspects, self.alarm = set(), asyncio.Event()  # users whose tokens may have ended
         self.tasks = [asyncio.create_task(run()) for run in (self.listen, self.guard, self.heal, self.tick)]
@@ -249,6 +256,7 @@ class Hub:
     def hear(self, message):
         for project_id in message["projects"]:
             if feed := self.feeds.get(project_id):
+                tally.bells += 1
                 feed.news.set()
         if message["users"]:
             self.suspects.update(message["users"])
@@ -283,6 +291,7 @@ class Hub:
         for feed, place in told.items():
             head = heads.get(feed.project_id)
             if head and head.seq > place.seq:
+                tally.healed += 0 if feed.news.is_set() or feed.place != place else head.seq - place.seq
                 feed.news.set()
             elif head != place:  # another history: a backup was restored
                 await feed.resync()

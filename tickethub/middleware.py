@@ -1,17 +1,18 @@
-"""The request that is being answered: its id, and how what it causes finds it."""
+"""The request that is being answered: its id, how what it causes finds it, and what is told of it."""
 
 import logging
 import re
+import time
 import uuid
 from contextvars import ContextVar
 
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
+from tickethub import logs, metrics
+from tickethub.recording import SECRET_PATHS
+
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
-# Requests whose bodies carry passwords or tokens, either way, or that look up a session by its key.
-SECRET_PATHS = re.compile(
-    r"^/(api/v1/auth/|api/v1/invitations/|api/v1/users/me/|admin/|password/|silk/|swagger|redoc/)"
-)
 
 current_request = ContextVar("current_request", default=None)
 
@@ -20,10 +21,15 @@ def is_api(request):
     return request.path.startswith("/api/")
 
 
+def request_id(given):
+    """The id of a request whose client sent this X-Request-ID: that one where it is sane, else a new one."""
+    return given if SANE_REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+
+
 class RequestIDMiddleware:
     """Give every request an id, the client's own X-Request-ID when it is a sane one, and the response the same.
 
-    And note when it began.
+    It stands first, notes when each began, and tells the log and Prometheus what became of it.
     """
 
     def __init__(self, get_response):
@@ -31,14 +37,17 @@ class RequestIDMiddleware:
 
     def __call__(self, request):
         request.began_at = timezone.now()
-        given = request.headers.get("X-Request-ID", "")
-        request.id = given if SANE_REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+        began = time.perf_counter()
+        request.id = request_id(request.headers.get("X-Request-ID", ""))
         token = current_request.set(request)
         try:
             response = self.get_response(request)
         finally:
             current_request.reset(token)
         response["X-Request-ID"] = request.id
+        seconds = time.perf_counter() - began
+        logs.tell_access(request, response, seconds)
+        metrics.count_request(request, response, seconds)
         return response
 
 
@@ -56,15 +65,36 @@ class CacheControlMiddleware:
         return response
 
 
+class ProbeMiddleware:
+    """Answer probes before the Host header is looked at: whoever probes a process names it by its address."""
+
+    PATHS = {"/healthz", "/readyz", "/metrics"}
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+
+    def __call__(self, request):
+        if request.path_info not in self.PATHS:
+            return self.get_response(request)
+        try:
+            request.resolver_match = resolve(request.path_info)
+        except Resolver404:  # another urlconf
+            return self.get_response(request)
+        return request.resolver_match.func(request)
+
+
 class RequestIDFilter(logging.Filter):
-    """Put the id of the request into each log record, `-` outside of one."""
+    """Put the id of the request into each log record, `-` outside of one, and see that none tells its path as it came.
+
+    A record that brings a `request_id` keeps it: so do those of a WebSocket.
+    """
 
     def filter(self, record):
         request = getattr(record, "request", None) or current_request.get()
-        record.request_id = getattr(request, "id", "-")
+        if not hasattr(record, "request_id"):
+            record.request_id = getattr(request, "id", "-")
+        path = getattr(request, "path", None)
+        if path and isinstance(record.args, tuple):
+            told = {path: logs.path_of(request)}
+            record.args = tuple(told.get(arg, arg) if isinstance(arg, str) else arg for arg in record.args)
         return True
-
-
-def may_be_recorded(request):
-    """Whether Silk may keep this request: not where passwords and tokens travel."""
-    return not SECRET_PATHS.match(request.path)

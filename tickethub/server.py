@@ -8,6 +8,7 @@ and whoever had come by then is still let in. A TCP port has no name to lose: wh
 """
 
 import asyncio
+import logging
 import os
 import select
 import signal
@@ -22,6 +23,7 @@ from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
+from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 from realtime.wire import DENIAL, WRITE, deny
 
@@ -35,7 +37,9 @@ class Server(Daphne):
     """Daphne, which on a signal would cut off whatever it is doing."""
 
     def __init__(self, *args, endpoints, **kwargs):
-        super().__init__(*args, endpoints=[with_backlog(endpoint) for endpoint in endpoints], **kwargs)
+        endpoints = [with_backlog(endpoint) for endpoint in endpoints]
+        # Daphne's log of requests would tell whole addresses. The application tells of each, and knows what is secret.
+        super().__init__(*args, endpoints=endpoints, **kwargs | {"action_logger": None})
         self.ports = []
         self.is_draining = False
         self.last_resort = None
@@ -183,4 +187,6 @@ class CommandLine(CommandLineInterface):
 
 
 if __name__ == "__main__":
+    logging.captureWarnings(True)
+    globalLogBeginner.beginLoggingTo([STDLibLogObserver()], redirectStandardIO=False)
     CommandLine().run(sys.argv[1:])

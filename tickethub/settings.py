@@ -1,5 +1,6 @@
 """Settings of TicketHub. Everything that differs between installations comes from the environment: see .env.example."""
 
+import logging
 import sys
 from datetime import timedelta
 
@@ -9,7 +10,7 @@ from django.utils.csp import CSP
 
 from tickethub import env
 from tickethub.env import BASE_DIR
-from tickethub.middleware import may_be_recorded
+from tickethub.recording import may_be_recorded
 from tickethub.redis import redis_host
 
 env.load()
@@ -25,6 +26,7 @@ REDIS_URL = env.url("REDIS_URL", ["redis", "rediss", "unix"])
 ENABLE_SILK = env.flag("ENABLE_SILK")
 API_PAGES = env.choice("API_PAGES", "PUBLIC" if DEBUG else "STAFF", ["PUBLIC", "STAFF"])
 THROTTLING = env.flag("THROTTLING", default=True)
+METRICS_TOKEN = env.text("METRICS_TOKEN")
 
 missing = [
     explanation
@@ -34,6 +36,7 @@ missing = [
             JWT_SIGNING_KEY and (len(JWT_SIGNING_KEY) < 32 or JWT_SIGNING_KEY == SECRET_KEY),
             "JWT_SIGNING_KEY (32 characters or more, not those of SECRET_KEY; left out, it is derived from that)",
         ),
+        (0 < len(METRICS_TOKEN) < 16, "METRICS_TOKEN (16 characters or more, or none at all)"),
         (not ALLOWED_HOSTS, "ALLOWED_HOSTS (the host names it is reached by, comma-separated)"),
         (not PUBLIC_URL, "PUBLIC_URL (its address in mails, such as https://tickets.example.org)"),
     ]
@@ -128,6 +131,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "tickethub.middleware.RequestIDMiddleware",
     "tickethub.middleware.CacheControlMiddleware",
+    "tickethub.middleware.ProbeMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -248,7 +252,6 @@ if not DEBUG:
     SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
     SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
     SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
-    SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
     if env.flag("BEHIND_PROXY"):
         SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
@@ -370,7 +373,6 @@ SILKY_PYTHON_PROFILER = False  # it fails under threads
 SILKY_MAX_RECORDED_REQUESTS = 1000
 SILKY_MAX_RECORDED_REQUESTS_CHECK_PERCENT = 1
 SILKY_MAX_RESPONSE_BODY_SIZE = 64 * 1024
-SILKY_IGNORE_PATHS = ["/healthz", "/readyz"]
 SILKY_INTERCEPT_FUNC = may_be_recorded
 # And where a secret goes astray, to a mistyped address: what has such a name is not kept.
 SILKY_SENSITIVE_KEYS = {"password", "token", "refresh", "access", "secret"}
@@ -378,21 +380,38 @@ if ENABLE_SILK:
     INSTALLED_APPS += ["silk"]
     MIDDLEWARE.insert(MIDDLEWARE.index("django.middleware.security.SecurityMiddleware"), SILKY_MIDDLEWARE_CLASS)
 
+# --- The log ------------------------------------------------------------------------------------------------------
+
+logging.raiseExceptions = DEBUG  # or a record that cannot be written would print itself, as it came
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "filters": {"request_id": {"()": "tickethub.middleware.RequestIDFilter"}},
     "formatters": {
-        "line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"},
+        "json": {"()": "tickethub.logs.JSONFormatter"},
+        "line": {
+            "()": "tickethub.logs.LineFormatter",
+            "format": "{asctime} {levelname} {name} [{request_id}] {message}",
+            "style": "{",
+        },
     },
     "handlers": {
         "stderr": {
             "class": "logging.StreamHandler",
             "stream": sys.stderr,
-            "formatter": "line",
+            "formatter": env.choice("LOG_FORMAT", "LINE" if DEBUG else "JSON", ["JSON", "LINE"]).lower(),
             "filters": ["request_id"],
         },
     },
-    "loggers": {"django": {"handlers": []}},  # its own handler would tell everything a second time
+    "loggers": {
+        "django": {"handlers": []},  # its own handler would tell everything a second time
+        # `tickethub.access` tells of every request, and knows what is secret in an address. These tell it again.
+        "django.request": {"level": "ERROR"},
+        "django.security.DisallowedHost": {"level": "CRITICAL"},
+        "django.channels.server": {"level": "CRITICAL"},
+        "twisted": {"level": "WARNING"},
+        # With all parameters, hashes and tokens among them. Silk shows queries.
+        "django.db.backends": {"level": "INFO"},
+    },
     "root": {"handlers": ["stderr"], "level": env.choice("LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])},
 }

@@ -5,7 +5,7 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views import defaults
 
-from tickethub import schema, views
+from tickethub import probes, schema, views
 from tickethub.handlers import handlers, unknown_api_address
 from tickethub.throttling import limited
 
@@ -33,8 +33,9 @@ urlpatterns = [
     path("admin/login/", limited("login")(admin.site.login)),
     path("admin/password_change/", limited("password")(admin.site.admin_view(admin.site.password_change))),
     path("admin/", admin.site.urls),
-    path("healthz", views.healthz, name="healthz"),
-    path("readyz", views.readyz, name="readyz"),
+    path("healthz", probes.healthz, name="healthz"),
+    path("readyz", probes.readyz, name="readyz"),
+    path("metrics", probes.metrics, name="metrics"),
 ]
 if settings.ENABLE_SILK:
     urlpatterns.append(path("silk/", include("silk.urls", namespace="silk")))

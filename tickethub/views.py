@@ -2,14 +2,11 @@
 
 from django.conf import settings
 from django.contrib.auth import views as auth_views
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
-from django.http import JsonResponse
+from django.db import DatabaseError
 from django.urls import reverse_lazy
 from django.views.generic import TemplateView
 
 from accounts import attempts
-from realtime import bell
 from tickethub.management.demo import filling
 from tickethub.schema import are_public
 from tickethub.throttling import limited
@@ -59,42 +56,3 @@ password_reset = limited("password")(PasswordResetPage.as_view())
 
 class PasswordResetDonePage(TemplateView):
     template_name = "tickethub/password_reset_done.html"
-
-
-def healthz(request):
-    """The process is up."""
-    return JsonResponse({"status": "ok"})
-
-
-def readyz(request):
-    """Whether the database, its migrations and the channel layer are there, and the server stays: 200, else 503."""
-    checks = {
-        name: passes(check)
-        for name, check in [("database", has_database), ("migrations", is_migrated), ("channel_layer", bell.check)]
-    }
-    checks["serving"] = not is_draining(request)
-    ready = all(checks.values())
-    body = {"status": "ok" if ready else "unavailable", "checks": checks}
-    return JsonResponse(body, status=200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
-
-
-def passes(check):
-    try:
-        return check() is not False
-    except Exception:
-        return False
-
-
-def is_draining(request):
-    """Whether the server is about to end; only ours says so."""
-    return getattr(request, "scope", {}).get("state", {}).get("is_draining", False)
-
-
-def has_database():
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-
-
-def is_migrated():
-    executor = MigrationExecutor(connection)
-    return not executor.migration_plan(executor.loader.graph.leaf_nodes())

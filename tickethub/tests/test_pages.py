@@ -1,4 +1,4 @@
-"""The pages around the API: home, invitation, password, health, what is not found, and the id of a request."""
+"""The pages around the API: home, invitation, password, what is not found, and the id of a request."""
 
 import re
 import uuid
@@ -10,8 +10,6 @@ from django.test import Client
 
 from accounts.tests.factories import PASSWORD, UserFactory
 from projects.tests.factories import ProjectFactory
-from realtime import bell
-from tickethub import views
 from tickethub.management.demo import filling
 
 pytestmark = pytest.mark.django_db
@@ -134,71 +132,6 @@ def test_a_link_that_is_nonsense_says_so(client, path):
 
     assert answer.status_code == 200
     assert "This link does not work" in answer.content.decode()
-
-
-# --- Health ---
-
-
-def test_healthz_says_that_the_process_is_up(client):
-    assert client.get("/healthz").json() == {"status": "ok"}
-
-
-def test_readyz_says_that_all_is_there(client):
-    answer = client.get("/readyz")
-
-    assert answer.status_code == 200
-    assert answer.json() == {
-        "status": "ok",
-        "checks": {"database": True, "migrations": True, "channel_layer": True, "serving": True},
-    }
-
-
-class Hanging:
-    """A channel layer, or a connection, that is not there."""
-
-    async def group_send(self, group, message):
-        raise ConnectionError("refused")
-
-    def cursor(self):
-        raise OperationalError("the server closed the connection unexpectedly")
-
-
-class Behind:
-    """A migration executor with something left to do."""
-
-    def __init__(self, connection):
-        self.loader = self
-        self.graph = self
-
-    def leaf_nodes(self):
-        return []
-
-    def migration_plan(self, targets):
-        return ["a migration"]
-
-
-@pytest.mark.parametrize(
-    ("check", "module", "name", "value"),
-    [
-        ("database", views, "connection", Hanging()),
-        ("migrations", views, "MigrationExecutor", Behind),
-        ("channel_layer", bell, "get_channel_layer", Hanging),
-    ],
-)
-def test_readyz_says_what_is_away(client, monkeypatch, check, module, name, value):
-    monkeypatch.setattr(module, name, value)
-
-    answer = client.get("/readyz")
-
-    assert answer.status_code == 503
-    assert answer.headers["Retry-After"]
-    assert answer.json()["status"] == "unavailable"
-    assert answer.json()["checks"][check] is False
-
-
-def test_healthz_does_not_ask_the_database(client, django_assert_num_queries):
-    with django_assert_num_queries(0):
-        client.get("/healthz")
 
 
 # --- Not found ---

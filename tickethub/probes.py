@@ -1,0 +1,84 @@
+"""What machines ask a server process: whether it is up, whether it can serve, how it is doing."""
+
+import time
+from threading import Lock
+
+from django.conf import settings
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import Http404, HttpResponse, JsonResponse
+from django.utils.crypto import constant_time_compare
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from realtime import bell
+
+
+def healthz(request):
+    """The process is up."""
+    return JsonResponse({"status": "ok"})
+
+
+def readyz(request):
+    """Whether the database, its migrations and the channel layer are there, and the server stays: 200, else 503."""
+    checks = {**readiness.look(), "serving": not is_draining(request)}
+    ready = all(checks.values())
+    body = {"status": "ok" if ready else "unavailable", "checks": checks}
+    return JsonResponse(body, status=200 if ready else 503, headers={} if ready else {"Retry-After": "2"})
+
+
+def metrics(request):
+    """What Prometheus scrapes: for whoever shows METRICS_TOKEN, and not there at all without one."""
+    if not settings.METRICS_TOKEN:
+        raise Http404
+    if not constant_time_compare(request.headers.get("Authorization", ""), f"Bearer {settings.METRICS_TOKEN}"):
+        return HttpResponse(status=401, headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
+
+
+class Readiness:
+    """What the checks found, at most a second ago: however many ask, they cost no more than one a second."""
+
+    KEPT = 1  # seconds
+
+    def __init__(self):
+        self.lock, self.found, self.until = Lock(), {}, 0
+
+    def look(self):
+        with self.lock:
+            if time.monotonic() >= self.until:
+                self.found = self.check()
+                self.until = time.monotonic() + self.KEPT
+            return self.found
+
+    def check(self):
+        database = passes(has_database)
+        return {
+            "database": database,
+            "migrations": database and passes(is_migrated),  # or a database that is away would be waited for twice
+            "channel_layer": passes(bell.check),
+        }
+
+
+readiness = Readiness()
+
+
+def passes(check):
+    try:
+        return check() is not False
+    except Exception:
+        return False
+
+
+def is_draining(request):
+    """Whether the server is about to end; only ours says so."""
+    return getattr(request, "scope", {}).get("state", {}).get("is_draining", False)
+
+
+def has_database():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def is_migrated():
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
