@@ -23,7 +23,6 @@ from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
-from twisted.logger import STDLibLogObserver, globalLogBeginner
 
 from realtime.wire import DENIAL, WRITE, deny
 
@@ -38,8 +37,8 @@ class Server(Daphne):
 
     def __init__(self, *args, endpoints, **kwargs):
         endpoints = [with_backlog(endpoint) for endpoint in endpoints]
-        # Daphne's log of requests would tell whole addresses. The application tells of each, and knows what is secret.
-        super().__init__(*args, endpoints=endpoints, **kwargs | {"action_logger": None})
+        # Its own log of requests, and Twisted's, would tell whole addresses. The application knows what is secret there.
+        super().__init__(*args, endpoints=endpoints, **kwargs | {"action_logger": None, "verbosity": 0})
         self.ports = []
         self.is_draining = False
         self.last_resort = None
@@ -188,5 +187,4 @@ class CommandLine(CommandLineInterface):
 
 if __name__ == "__main__":
     logging.captureWarnings(True)
-    globalLogBeginner.beginLoggingTo([STDLibLogObserver()], redirectStandardIO=False)
     CommandLine().run(sys.argv[1:])

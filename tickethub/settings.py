@@ -409,7 +409,6 @@ LOGGING = {
         "django.request": {"level": "ERROR"},
         "django.security.DisallowedHost": {"level": "CRITICAL"},
         "django.channels.server": {"level": "CRITICAL"},
-        "twisted": {"level": "WARNING"},
         # With all parameters, hashes and tokens among them. Silk shows queries.
         "django.db.backends": {"level": "INFO"},
     },

@@ -1,11 +1,14 @@
 """What Prometheus is told of live updates."""
 
+import asyncio
+
 import pytest
 from channels.db import database_sync_to_async as in_db
 from prometheus_client import REGISTRY
 
 from projects.tests.factories import LabelFactory
-from realtime import bell
+from realtime import bell, reader
+from realtime.frames import Place
 from realtime.models import Event
 from realtime.tests.conftest import open_line
 
@@ -52,17 +55,25 @@ async def test_deliveries_are_counted_and_their_lag(hub, project, ada, bob):
         assert numbers.grown("bells_heard_total") >= 1
 
 
-async def test_a_bell_that_did_not_ring_is_counted_by_who_misses_it(hub, project, ada, monkeypatch):
-    async with open_line(ada, project="AB") as line:
-        await in_db(LabelFactory)(project=project)
-        await line.hear()  # the first look of all is over
-        monkeypatch.setattr(bell, "ring", lambda **news: None)
-        numbers = Numbers()
-        await in_db(LabelFactory)(project=project)
-        await line.hear()
+class Unread:
+    """A feed in which nobody reads on."""
 
-        assert numbers.grown("bells_missed_total") == 1
-        assert numbers.grown("bells_heard_total") == 0
+    def __init__(self, project_id):
+        self.project_id, self.place, self.news, self.recent = project_id, Place(3, "a"), asyncio.Event(), []
+
+
+async def test_events_that_no_bell_told_of_are_counted_once_by_the_look_at_the_heads(hub, monkeypatch):
+    async def heads(project_ids):
+        return {"one": Place(5, "b"), "two": Place(3, "a")}
+
+    monkeypatch.setattr(reader, "heads", heads)
+    numbers = Numbers()
+    hub.feeds |= {name: Unread(name) for name in ("one", "two")}
+    for _ in range(2):
+        await hub.check_heads()
+
+    assert numbers.grown("bells_missed_total") == 2
+    assert hub.feeds["one"].news.is_set()
 
 
 def test_a_bell_that_cannot_be_rung_is_counted(project, monkeypatch):
