@@ -37,7 +37,7 @@ class Server(Daphne):
 
     def __init__(self, *args, endpoints, **kwargs):
         endpoints = [with_backlog(endpoint) for endpoint in endpoints]
-        # Its own log of requests, and Twisted's, would tell whole addresses. The application knows what is secret there.
+        # Its own log of requests, and Twisted's, would tell whole addresses. The application knows the secrets.
         super().__init__(*args, endpoints=endpoints, **kwargs | {"action_logger": None, "verbosity": 0})
         self.ports = []
         self.is_draining = False
