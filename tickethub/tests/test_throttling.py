@@ -16,10 +16,9 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from rest_framework.exceptions import Throttled
 from rest_framework.settings import api_settings
-from rest_framework_simplejwt.tokens import RefreshToken
 
 from accounts.tests.checks import all_at_once, nothing_changes, refused
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory, log_in
 from projects.tests.factories import ProjectFactory
 from tickethub import throttling
 
@@ -367,5 +366,5 @@ def test_without_throttling_nothing_is_counted(anonymous, client, counters, monk
 def test_a_refresh_of_many_people_at_one_address_is_not_what_anonymous_means(as_user, rates):
     rates |= {"anon": "1/min", "user": "1/min", "refresh": "9/min"}
     for _ in range(3):
-        body = {"refresh": str(RefreshToken.for_user(UserFactory()))}
+        body = {"refresh": str(log_in(UserFactory()))}
         assert as_user().post(f"{API}auth/token/refresh/", body).status_code == 200
