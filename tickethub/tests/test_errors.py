@@ -9,7 +9,7 @@ from psycopg.errors import DeadlockDetected
 from psycopg_pool import PoolTimeout
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
-from accounts.models import User
+from accounts.models import SessionQuerySet
 from accounts.tests.checks import nothing_changes, refused
 from accounts.tests.factories import UserFactory
 from projects.models import Project
@@ -168,7 +168,7 @@ def test_503_while_the_database_is_away(client, error, method):
 
 
 def test_503_where_the_token_cannot_be_checked_for_want_of_the_database(client):
-    with patch.object(User.objects.__class__, "get", side_effect=OperationalError("gone")):
+    with patch.object(SessionQuerySet, "of_token", side_effect=OperationalError("gone")):
         response = client.get(f"{API}projects/")
     refused(response, 503, "unavailable")
     assert response["Retry-After"] == "1"
