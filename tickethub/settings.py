@@ -297,7 +297,7 @@ REST_FRAMEWORK = {
 MAX_PAGE_SIZE = env.number("MAX_PAGE_SIZE", 100)
 
 SESSION_LIFETIME = timedelta(days=env.number("SESSION_DAYS", 30))
-REFRESH_HELD_FOR = timedelta(milliseconds=250)  # the answer, so that of two tabs that ask at once neither is a thief
+REFRESH_HELD_FOR = timedelta(milliseconds=500)  # the answer, so that of two tabs that ask at once neither is a thief
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.number("ACCESS_TOKEN_MINUTES", 10)),
     "REFRESH_TOKEN_LIFETIME": timedelta(days=env.number("REFRESH_TOKEN_DAYS", 7)),
