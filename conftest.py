@@ -5,22 +5,22 @@ from uuid import uuid4
 
 import pytest
 from django.core.cache import caches
-from rest_framework.test import APIClient
 from rest_framework.throttling import SimpleRateThrottle
 
+from accounts.tests.checks import WatchfulClient
 from accounts.tests.factories import log_in
 from tickethub import throttling
 
 
 def client_of(user=None, **headers):
     """A client of the API with a real access token of `user`, or none."""
-    client = APIClient(headers=headers)
+    client = WatchfulClient(headers=headers)
     if user:
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {log_in(user).access_token}")
     return client
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def as_user():
     return client_of
 

@@ -1,14 +1,15 @@
 """What many tests ask: that a refusal has the shape all refusals have, and that nothing came of it."""
 
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from threading import Barrier
 
 from django.apps import apps
 from django.core import mail
-from django.db import connection
+from django.db import connection, transaction
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
 
 MOST_QUERIES = 6  # what a list may cost, the check of the token with it
 
@@ -51,6 +52,59 @@ def nothing_changes():
     with TestCase.captureOnCommitCallbacks(execute=True):
         yield
     assert everything() == before
+
+
+@contextmanager
+def undone():
+    """What is written within is taken back at the end."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+class WatchfulClient(APIClient):
+    """A client that holds every refusal of the API to what is promised: that nothing came of it.
+
+    It looks at the statements that stand, and only within a test's own transaction: where there is none, a rollback
+    is no statement.
+    """
+
+    def request(self, **request):
+        is_watched = connection.in_atomic_block and not request["PATH_INFO"].startswith(MAY_WRITE)
+        watch, before = Watch(), waiting()
+        with connection.execute_wrapper(watch) if is_watched else nullcontext():
+            response = super().request(**request)
+        if is_watched and 400 <= response.status_code < 500:
+            assert not watch.written, f"{response.status_code} wrote: {watch.written}"
+            assert waiting() == before, f"{response.status_code} sent a mail, or will after the commit"
+        return response
+
+
+# A login that is refused may be counted; a refresh token that is used twice may end what came of it.
+MAY_WRITE = ("/api/v1/auth/token/",)
+
+
+def waiting():
+    """What leaves the database: mails, and what is to be done after the commit."""
+    return len(getattr(mail, "outbox", [])), len(connection.run_on_commit)
+
+
+class Watch:
+    """The statements that wrote and stand: those that a savepoint took back are left out."""
+
+    def __init__(self):
+        self.written, self.savepoints = [], {}
+
+    def __call__(self, execute, sql, params, many, context):
+        result = execute(sql, params, many, context)
+        verb, _, rest = sql.partition(" ")
+        if verb == "SAVEPOINT":
+            self.savepoints[rest] = len(self.written)
+        elif sql.startswith("ROLLBACK TO SAVEPOINT "):
+            del self.written[self.savepoints.get(sql.rpartition(" ")[2], 0) :]
+        elif verb in {"INSERT", "UPDATE", "DELETE"} and '"silk_' not in sql:
+            self.written.append(sql)
+        return result
 
 
 def count_queries(client, path, rows):

@@ -1,10 +1,8 @@
 """What the tests of tasks share: a project with somebody in each role, one that they must not see, and the log."""
 
-from contextlib import contextmanager
-
 import pytest
-from django.apps import apps
 
+from accounts.tests import checks
 from accounts.tests.factories import UserFactory
 from projects.tests.factories import ProjectFactory
 from tasks.tests.factories import TaskFactory
@@ -83,18 +81,5 @@ def log(as_user, owner, project):
 
 @pytest.fixture
 def nothing_changes(db):
-    """A context manager that fails if a row of TicketHub, its log included, comes, goes or changes within it."""
-    names = ("projects", "tasks", "comments", "realtime")
-    models = [model for name in names for model in apps.get_app_config(name).get_models(include_auto_created=True)]
-
-    def rows():
-        return {model.__name__: list(model.objects.order_by("pk").values()) for model in models}
-
-    @contextmanager
-    def check():
-        before = rows()
-        assert any(before.values()), "There is nothing here that could change."
-        yield
-        assert rows() == before
-
-    return check
+    """A context manager that fails if a row, an event or a mail comes, goes or changes within it."""
+    return checks.nothing_changes

@@ -238,8 +238,9 @@ def test_somebody_who_shares_another_project_is_no_assignee(make, member, nothin
 
 
 def test_one_stranger_among_members_spoils_the_whole(make, member, nothing_changes):
+    stranger = UserFactory()
     with nothing_changes():
-        errors = errors_of(make(assignees=[str(member.pk), str(UserFactory().pk)]))
+        errors = errors_of(make(assignees=[str(member.pk), str(stranger.pk)]))
     assert errors == {"assignees": ["does_not_exist"]}
 
 
