@@ -1,4 +1,4 @@
-"""What tests of the whole share: the log as production writes it, and the hub."""
+"""What tests of the whole share: the log as production writes it, the hub, and the world of the table of permissions."""
 
 import io
 import json
@@ -8,8 +8,10 @@ import logging.config
 import pytest
 from django.conf import settings as configured
 
+from accounts.tests.checks import undone
 from realtime.tests.conftest import hub  # noqa: F401 a fixture
 from tickethub import settings as shipped
+from tickethub.tests.world import World
 
 
 class Log:
@@ -41,3 +43,10 @@ def make_log(monkeypatch):
 @pytest.fixture
 def log(make_log):
     return make_log()
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker, as_user):
+    """The world of the table of permissions, made once for all tests of a module: each takes back what it changes."""
+    with django_db_blocker.unblock(), undone():
+        yield World(as_user)
