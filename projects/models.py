@@ -111,6 +111,10 @@ class MembershipQuerySet(InProjectQuerySet):
     def owning(self):
         return self.filter(role=Role.OWNER).order_by("project")
 
+    def lock_projects(self):
+        """Lock the projects, in which nobody then makes anybody their last owner until the transaction ends."""
+        list(Project.objects.filter(pk__in=self.values("project")).locked())
+
 
 class Membership(TrackedModel):
     """A person in a project. People with memberships cannot be deleted, only deactivated."""
