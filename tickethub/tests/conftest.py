@@ -1,4 +1,4 @@
-"""What tests of the whole share: the log as production writes it, the hub, and the world of the table of permissions."""
+"""What tests of the whole share: the log as production writes it, the hub, and the world of the permissions."""
 
 import io
 import json
