@@ -17,6 +17,7 @@ from realtime.hub import Hub, Subscription
 from realtime.wire import INTERNAL, TOO_LARGE, WRITE, framed
 from tickethub.errors import Gone
 from tickethub.middleware import request_id
+from tickethub.parsers import read_json
 
 logger = logging.getLogger(__name__)
 PING = '{"type": "ping"}'
@@ -310,7 +311,7 @@ class LineConsumer(AsyncWebsocketConsumer):
 def parse(text):
     """The message in a frame. Raises Refused for what is no JSON object."""
     try:
-        message = json.loads(text)
+        message = read_json(text)
     except (ValueError, TypeError, RecursionError) as error:
         raise Refused("malformed", "A frame is a JSON object.") from error
     if not isinstance(message, dict):

@@ -1,6 +1,7 @@
-"""The one parser of request bodies."""
+"""The one reader of the JSON that clients send."""
 
 import json
+from math import isinf
 
 from rest_framework.exceptions import ParseError
 from rest_framework.parsers import JSONParser
@@ -52,18 +53,30 @@ def refuse_constant(name):
     raise ValueError(f"{name} is not JSON.")
 
 
+def finite(digits):
+    """A number with a point or an exponent; one that no float holds is refused, since no answer could repeat it."""
+    number = float(digits)
+    if isinf(number):
+        raise ValueError(f"{digits[:20]} is too large.")
+    return number
+
+
+def read_json(text):
+    """What a text says as JSON, as RFC 8259 has it. Raises ValueError, or RecursionError where it is nested too deep."""
+    data = json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant, parse_float=finite)
+    refuse_deep(data)
+    if "\\u" in text:  # only an escape can spell what is refused
+        refuse_unstorable(data)
+    return data
+
+
 class StrictJSONParser(JSONParser):
-    """JSON as RFC 8259 has it. Django minds that it is no longer than DATA_UPLOAD_MAX_MEMORY_SIZE."""
+    """JSON that is no longer than DATA_UPLOAD_MAX_MEMORY_SIZE, which Django minds."""
 
     def parse(self, stream, media_type=None, parser_context=None):
-        body = stream.read()
         try:
-            data = json.loads(body.decode(), object_pairs_hook=unique_keys, parse_constant=refuse_constant)
-            refuse_deep(data)
-            if b"\\u" in body:  # only an escape can spell what is refused
-                refuse_unstorable(data)
+            return read_json(stream.read().decode())
         except RecursionError as error:
             raise ParseError("The JSON is nested too deep.") from error
         except ValueError as error:  # undecodable bytes, malformed JSON, an integer of thousands of digits
             raise ParseError(f"This is not valid JSON: {error}".encode("ascii", "replace").decode()) from error
-        return data

@@ -123,10 +123,16 @@ async def test_another_persons_token_is_refused_on_the_same_line(project, ada):
         assert (await line.ask(type="subscribe", project="AB"))["type"] == "subscribed"
 
 
-MALFORMED = [" ", "nonsense", "[]", '"text"', "1", "null", "{", "[" * 30_000, '{"a":' * 10_000, "9" * 5_000]
+MALFORMED = [
+    *[" ", "nonsense", "[]", '"text"', "1", "null", "{", "[" * 30_000, '{"a":' * 10_000, "9" * 5_000],
+    # What an answer that repeats the `ref` could not say, and what is no JSON.
+    *[f'{{"ref": {ref}, "type": "subscribe"}}' for ref in ["NaN", "-Infinity", "1e999", r'"\ud800"', r'"\u0000"']],
+    *['{"ref": ' + "[" * depth + "]" * depth + ', "type": "subscribe"}' for depth in (20, 900, 5_000)],
+    '{"ref": 1, "ref": 2, "type": "subscribe"}',
+]
 
 
-@pytest.mark.parametrize("text", MALFORMED, ids=lambda text: text[:12])
+@pytest.mark.parametrize("text", MALFORMED, ids=lambda text: text[:20])
 async def test_a_malformed_frame_is_answered_and_the_line_stays(text, project, ada):
     async with open_line(ada) as line:
         await line.communicator.send_to(text_data=text)

@@ -42,6 +42,7 @@ NO_JSON = {
     "NaN": '{"key": "NEW", "name": NaN}',
     "Infinity": '{"key": "NEW", "name": Infinity}',
     "minus Infinity": '{"key": "NEW", "name": -Infinity}',
+    "a number that is infinite": '{"key": "NEW", "name": "x", "other": 1e999}',
     "a number of 5,000 digits": '{"key": "NEW", "name": ' + "9" * 5000 + "}",
     "a name told twice": '{"key": "NEW", "name": "x", "name": "y"}',
     "a name told twice deeper down": '{"key": "NEW", "name": "x", "other": [{"a": 1, "a": 1}]}',
