@@ -23,9 +23,10 @@ from tickethub.filters import refuse_unknown
 from tickethub.mail import in_background
 from tickethub.throttling import take
 from tickethub.transactions import in_transaction
+from tickethub.viewsets import StrictPostMixin
 
 
-class RegisterView(generics.CreateAPIView):
+class RegisterView(StrictPostMixin, generics.CreateAPIView):
     """Make an account. The answer is the user; log in with the same email and password for tokens."""
 
     serializer_class = RegistrationSerializer
@@ -34,26 +35,26 @@ class RegisterView(generics.CreateAPIView):
     throttle_scope = "register"
 
 
-class LoginView(TokenObtainPairView):
+class LoginView(StrictPostMixin, TokenObtainPairView):
     """Log in: an access token for the `Authorization: Bearer` header, and a refresh token to get the next with."""
 
     serializer_class = LoginSerializer
     throttle_scope = "login"
 
 
-class RefreshView(TokenRefreshView):
+class RefreshView(StrictPostMixin, TokenRefreshView):
     """Get a new pair of tokens. The refresh token that was sent is dead from then on: sent again, it ends the login."""
 
     throttle_scope = "refresh"
 
 
-class LogoutView(TokenBlacklistView):
+class LogoutView(StrictPostMixin, TokenBlacklistView):
     """Log out: end all tokens that came of the login that a refresh token comes of."""
 
     serializer_class = TokenBlacklistSerializer
 
 
-class PasswordView(generics.GenericAPIView):
+class PasswordView(StrictPostMixin, generics.GenericAPIView):
     """What the password views share: a body that is checked and carried out in one transaction."""
 
     throttle_scope = "password"
@@ -86,7 +87,7 @@ class PasswordResetConfirmView(PasswordView):
     permission_classes = [AllowAny]
 
 
-class PasswordResetView(generics.GenericAPIView):
+class PasswordResetView(StrictPostMixin, generics.GenericAPIView):
     """Mail a link for a new password. The answer is the same whether or not somebody has the address."""
 
     serializer_class = PasswordResetSerializer

@@ -25,6 +25,11 @@ class InProjectField(serializers.PrimaryKeyRelatedField):
     def get_queryset(self):
         return super().get_queryset().filter(**{self.path: self.root.project})
 
+    def run_validation(self, data=serializers.empty):
+        if data == "":  # which Django REST framework takes for null
+            self.fail("does_not_exist", pk_value=data)
+        return super().run_validation(data)
+
 
 class InProjectListField(serializers.ManyRelatedField):
     """A list of such rows, shown in one order whatever the database gives."""

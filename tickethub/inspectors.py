@@ -188,6 +188,12 @@ class AutoSchema(inspectors.SwaggerAutoSchema):
             changes.taken_as = "{}"
         return serializer
 
+    def get_request_body_parameters(self, consumes):
+        parameters = super().get_request_body_parameters(consumes)
+        for body in parameters:
+            body.required = self.method != "PATCH"  # which without a body changes nothing
+        return parameters
+
     def get_query_serializer(self):
         return EventQuerySerializer() if self.get_operation_id() == "events_list" else None
 
@@ -255,7 +261,10 @@ class SerializerInspector(inspectors.ReferencingSerializerInspector):
     def field_to_swagger_object(self, field, *args, **kwargs):
         if isinstance(field, serializers.Serializer):
             as_taken(field) if hasattr(field, "taken_as") else as_shown(field)
-        return super().field_to_swagger_object(field, *args, **kwargs)
+        result = super().field_to_swagger_object(field, *args, **kwargs)
+        if isinstance(field, BulkChangeSerializer):
+            result.resolve(self.components).additional_properties = False
+        return result
 
     def process_result(self, result, method_name, obj, **kwargs):
         if "pattern" in (result or ()):
@@ -323,7 +332,7 @@ def form_of(field):
 def limit_parameter():
     size, largest = settings.REST_FRAMEWORK["PAGE_SIZE"], settings.MAX_PAGE_SIZE
     words = f"So many at most; more than {largest} are cut to {largest}."
-    return openapi.Parameter("limit", minimum=1, maximum=largest, default=size, description=words, **WHOLE)
+    return openapi.Parameter("limit", minimum=1, default=size, description=words, **WHOLE)
 
 
 class FilterInspector(inspectors.FilterInspector):

@@ -62,7 +62,7 @@ def finite(digits):
 
 
 def read_json(text):
-    """What a text says as JSON, as RFC 8259 has it. Raises ValueError, or RecursionError where it is nested too deep."""
+    """What a text says as JSON, by RFC 8259. Raises ValueError, or RecursionError where it is nested too deep."""
     data = json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant, parse_float=finite)
     refuse_deep(data)
     if "\\u" in text:  # only an escape can spell what is refused

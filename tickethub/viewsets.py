@@ -8,15 +8,19 @@ from tickethub.filters import refuse_unknown
 from tickethub.transactions import in_transaction
 
 
-class GenericViewSet(viewsets.GenericViewSet):
-    """Objects are locked where they are about to be changed; PATCH is the one way to update."""
-
-    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+class StrictPostMixin:
+    """A POST takes no query parameters. On lists and single objects the filter backend minds them."""
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
-        if request.method == "POST":  # the filter backend minds the other methods
+        if request.method == "POST" and hasattr(self, "post"):  # else it is a 405
             refuse_unknown(request.query_params, ())
+
+
+class GenericViewSet(StrictPostMixin, viewsets.GenericViewSet):
+    """Objects are locked where they are about to be changed; PATCH is the one way to update."""
+
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
 
     def get_object(self):
         queryset = self.filter_queryset(self.get_queryset())

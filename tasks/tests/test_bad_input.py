@@ -53,7 +53,7 @@ TAKEN = {
     "priority": set(),
     "assignees": {"a list"},
     "labels": {"a list"},
-    "parent": {"null", "nothing"},
+    "parent": {"null"},
     "due_date": {"null"},
     "project": set(),
     "id": {"nobody's uuid"},

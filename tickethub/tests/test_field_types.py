@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import transaction
 
-from accounts.tests.checks import nothing_changes
+from accounts.tests.checks import nothing_changes, refused
 from accounts.tests.factories import PASSWORD, UserFactory
 from comments.tests.factories import CommentFactory
 from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
@@ -29,7 +29,7 @@ KINDS = {
     "flag": [None, 2, -1, 1.5, "", " ", "maybe", LONG, [], [True], {}, {"a": True}],
     "number": [None, True, False, -1, 1.5, 1e308, 10**30, 10**4000, "", "x", "1e3", "٣x", LONG, [], [1], {}],
     "id": [*NO_ID, None, ""],
-    "id or null": NO_ID,
+    "id or null": [*NO_ID, ""],
     "ids": [None, True, 0, 1.5, "", "x", MISSING, {}, {MISSING: 1}, *([value] for value in [*NO_ID, None, ""])],
     "new id": [None, True, -1, 1.5, 2**128, "", "x", MISSING[:-1], LONG, [], [MISSING], {}, {"id": MISSING}],
     "date": [
@@ -232,3 +232,16 @@ def test_a_body_that_is_no_object_is_refused(world, as_user, method, path, sent,
         answer = client.generic(method, address, json.dumps(body), content_type="application/json")
     assert answer.status_code == 400
     assert answer.json()["code"] in {"invalid", "parse_error"}
+
+
+@pytest.mark.parametrize(("method", "path", "sent"), [write[:3] for write in WRITES])
+def test_an_unknown_parameter_is_refused_beside_whatever_body(world, as_user, method, path, sent):
+    owner, ids = world
+    send = getattr(as_user(owner), method.lower())
+    with nothing_changes():
+        answer = send(f"/api/v1/{filled(path, ids)}?dry_run=1", filled(sent, ids))
+        refused(answer, 400, errors={"dry_run": "unknown_parameter"})
+
+
+def test_a_method_that_is_not_offered_gets_405_whatever_the_parameters(world, as_user):
+    refused(as_user(world[0]).post("/api/v1/memberships/?dry_run=1"), 405, "method_not_allowed")
