@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+from asgiref.testing import ApplicationCommunicator
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -22,16 +23,20 @@ in_db = database_sync_to_async
 
 
 async def connect(*forwarded, address="192.0.2.1", origin=None, extensions=()):
-    """The answer to a handshake: what a server is told to send, and the communicator."""
+    """The answer to a handshake: what a server is told to send.
+
+    Channels' own communicator patches its module for a while, which many at once would not undo.
+    """
     headers = [(b"host", b"testserver"), *((b"x-forwarded-for", words.encode()) for words in forwarded)]
     if origin:
         headers.append((b"origin", origin.encode()))
-    communicator = WebsocketCommunicator(application, "/ws/v1/", headers=headers)
-    communicator.scope |= {"client": [address, 4711], "extensions": {name: {} for name in extensions}}
+    scope = {"type": "websocket", "path": "/ws/v1/", "headers": headers, "client": [address, 4711]}
+    communicator = ApplicationCommunicator(application, scope | {"extensions": {name: {} for name in extensions}})
     await communicator.send_input({"type": "websocket.connect"})
     answer = await communicator.receive_output(5)
     if answer["type"] == "websocket.accept":
-        await communicator.disconnect()
+        await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
+        await communicator.wait(5)
     return answer
 
 
