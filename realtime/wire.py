@@ -11,12 +11,19 @@ DENIAL = "websocket.http.response"  # ASGI's extension for an answer in place of
 
 GOODBYE = 20  # seconds for a reader that stalls to find out why its line ends, before it is cut
 
-daphne_close = WebSocketProtocol.serverClose
+daphne_connect, daphne_close = WebSocketProtocol.onConnect, WebSocketProtocol.serverClose
 
 
 def framed(text):
     """A text frame as it goes over the wire. It is the same for every socket: a server's frames have no mask."""
     return PreparedMessage(text.encode(), isBinary=False, applyMask=False, doNotCompress=True).payloadHybi
+
+
+def connect(self, request):
+    """Take a handshake without subprotocols that are not ASCII: Daphne would fail, and none is spoken here anyway."""
+    if not request.headers.get("sec-websocket-protocol", "").isascii():
+        del request.headers["sec-websocket-protocol"]
+    return daphne_connect(self, request)
 
 
 def close(self, code=None):
@@ -37,5 +44,6 @@ def deny(protocol, status, headers):
 
 
 def allow():
-    """Let applications use the close codes."""
+    """Let applications use the close codes, and clients send any bytes."""
+    WebSocketProtocol.onConnect = connect
     WebSocketProtocol.serverClose = close

@@ -60,6 +60,7 @@ class Server(Daphne):
     def listen_success(self, port):
         super().listen_success(port)
         self.ports.append(port)
+        self.ws_factory.failByDrop = False  # who breaks the protocol is told so: 1002, 1007, 1009
 
     def protocol_connected(self, protocol):
         super().protocol_connected(protocol)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 from contextlib import suppress
 
 import httpx
@@ -84,6 +85,27 @@ async def test_a_bad_token_is_closed_with_4401_after_an_error_frame(server):
         with pytest.raises(websockets.ConnectionClosedError):
             await asyncio.wait_for(line.recv(), 5)
     assert line.close_code == 4401
+
+
+def test_a_subprotocol_that_is_not_ascii_is_left_alone(server):
+    host, port = server.split(":")
+    lines = [
+        *[b"GET /ws/v1/ HTTP/1.1", f"Host: {server}".encode(), b"Upgrade: websocket", b"Connection: Upgrade"],
+        *[b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", b"Sec-WebSocket-Version: 13"],
+        b"Sec-WebSocket-Protocol: \xff",
+    ]
+    with socket.create_connection((host, int(port)), timeout=5) as line:
+        line.sendall(b"\r\n".join([*lines, b"", b""]))
+        assert line.recv(1000).startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(("frame", "code"), [(b"\x81\x81\0\0\0\0\xff", 1007), (b"\xc1\x80\0\0\0\0", 1002)])
+async def test_who_breaks_the_protocol_is_told_so(server, frame, code):
+    async with line_to(server) as line:
+        line.transport.write(frame)
+        with pytest.raises(websockets.ConnectionClosedError):
+            await asyncio.wait_for(line.recv(), 5)
+    assert line.close_code == code
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null"])
