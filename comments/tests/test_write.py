@@ -190,13 +190,14 @@ class TestArchived:
         assert as_user(owner).patch(f"/api/v1/projects/{project.key}/", {"archived": True}).status_code == 200
 
     def test_every_write_conflicts(self, api, as_user, owner, task, comment, nothing_changes):
+        owners = as_user(owner)
         with nothing_changes():
             answers = [
                 api.post(COMMENTS, {"task": str(task.pk), "body": "Hm."}),
                 api.patch(url(comment), {"body": "Hm."}),
                 api.patch(url(comment), {}),
                 api.delete(url(comment)),
-                as_user(owner).delete(url(comment)),
+                owners.delete(url(comment)),
             ]
         assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(409, "archived")] * 5
 

@@ -64,10 +64,9 @@ def test_viewers_are_told_that_they_may_not_and_outsiders_nothing(
 ):
     archive(as_user(owner), project, True)
     method, path, body = write
+    clients = [as_user(viewer), as_user(outsider)]
     with nothing_changes():
-        answers = [
-            getattr(as_user(user), method)(API + fill(path, words), fill(body, words)) for user in (viewer, outsider)
-        ]
+        answers = [getattr(client, method)(API + fill(path, words), fill(body, words)) for client in clients]
     assert answers[0].status_code == 403
     assert answers[1].status_code in {400, 404}
     assert "archived" not in answers[1].content.decode()

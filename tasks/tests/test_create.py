@@ -256,8 +256,9 @@ def test_members_make_tasks_and_viewers_do_not(as_user, project, request, who, s
 
 
 def test_an_outsider_makes_nothing_in_a_project_that_exists(as_user, outsider, project, nothing_changes):
+    client = as_user(outsider)
     with nothing_changes():
-        answer = as_user(outsider).post(TASKS, {"project": str(project.pk), "title": "A task"})
+        answer = client.post(TASKS, {"project": str(project.pk), "title": "A task"})
     assert errors_of(answer) == {"project": ["does_not_exist"]}
 
 

@@ -70,8 +70,9 @@ def conflict(answer):
 
 def test_an_id_that_somebody_else_used_is_taken(api, as_user, owner, body, nothing_changes):
     api.post(TASKS, body)
+    client = as_user(owner)
     with nothing_changes():
-        answer = as_user(owner).post(TASKS, body)
+        answer = client.post(TASKS, body)
     assert conflict(answer)
     assert "Once" not in answer.content.decode()
 

@@ -18,8 +18,8 @@ from comments.models import Comment
 from projects.models import Invitation, Label, Membership, Project, Status
 from projects.tests.factories import MembershipFactory, ProjectFactory, StatusFactory
 from tasks.models import Task, TaskRelation
-from tickethub.tests.test_permissions import filled
 from tickethub.tests.test_replicas import RestWatch, World
+from tickethub.tests.world import filled
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -178,7 +178,7 @@ class DeskWorld(World):
     def send(self, page, model, rows, fields):
         """Do at the admin what an entry of the table says."""
         rows = [self.row(name) for name in rows.split()]
-        fields = filled(fields, self.names())
+        _, fields = filled("", fields, self.names())
         page, _, action = page.partition(" ")
         if action:
             return self.desk.act(action, *rows, page=page, post="yes")
