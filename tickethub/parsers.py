@@ -65,8 +65,6 @@ def read_json(text):
     """What a text says as JSON, by RFC 8259. Raises ValueError, or RecursionError where it is nested too deep."""
     data = json.loads(text, object_pairs_hook=unique_keys, parse_constant=refuse_constant, parse_float=finite)
     refuse_deep(data)
-    if "\\u" in text:  # only an escape can spell what is refused
-        refuse_unstorable(data)
     return data
 
 
@@ -75,8 +73,12 @@ class StrictJSONParser(JSONParser):
 
     def parse(self, stream, media_type=None, parser_context=None):
         try:
-            return read_json(stream.read().decode())
+            text = stream.read().decode()
+            data = read_json(text)
+            if "\\u" in text:  # only an escape can spell what is refused
+                refuse_unstorable(data)
         except RecursionError as error:
             raise ParseError("The JSON is nested too deep.") from error
         except ValueError as error:  # undecodable bytes, malformed JSON, an integer of thousands of digits
             raise ParseError(f"This is not valid JSON: {error}".encode("ascii", "replace").decode()) from error
+        return data

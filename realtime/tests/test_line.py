@@ -126,7 +126,7 @@ async def test_another_persons_token_is_refused_on_the_same_line(project, ada):
 MALFORMED = [
     *[" ", "nonsense", "[]", '"text"', "1", "null", "{", "[" * 30_000, '{"a":' * 10_000, "9" * 5_000],
     # What an answer that repeats the `ref` could not say, and what is no JSON.
-    *[f'{{"ref": {ref}, "type": "subscribe"}}' for ref in ["NaN", "-Infinity", "1e999", r'"\ud800"', r'"\u0000"']],
+    *[f'{{"ref": {ref}, "type": "subscribe"}}' for ref in ["NaN", "-Infinity", "1e999"]],
     *['{"ref": ' + "[" * depth + "]" * depth + ', "type": "subscribe"}' for depth in (20, 900, 5_000)],
     '{"ref": 1, "ref": 2, "type": "subscribe"}',
 ]
