@@ -1,9 +1,14 @@
 """How every error is told: `{"detail": "<for a person>", "code": "<for a program>"}`, and `errors` by field."""
 
+import sqlite3
+import sys
+
 from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, RequestDataTooBig
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
+from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
+from psycopg.errors import DiskFull
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -14,14 +19,17 @@ from tickethub.middleware import is_api
 from tickethub.throttling import refusal_of_stranger
 
 RETRY_AFTER = 1  # seconds, while the database is away
+RETRY_WHEN_FULL = 10  # seconds: somebody has to make room first
+CANNOT_SERVE = (OperationalError, InterfaceError, PoolTimeout)
 NO_LOGIN = (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)
 FIELDS_OF_ALL = "non_field_errors"
 
 
 def exception_handler(exc, context):
-    """Django REST framework's handler, its answers put into our shape, and 503 while the database is away."""
-    if isinstance(exc, OperationalError | InterfaceError | PoolTimeout):
-        return unavailable()
+    """Django REST framework's handler, its answers put into our shape, and 503 while the database cannot serve."""
+    if isinstance(exc, CANNOT_SERVE):
+        body, headers = unavailable(exc)
+        return Response(body, status=status.HTTP_503_SERVICE_UNAVAILABLE, headers=headers)
     if isinstance(exc, IntegrityError):  # two requests at once, of which validation let both pass
         exc = Conflict("Somebody else has just made the same, or removed what this names.")
     if isinstance(exc, NO_LOGIN) and context["view"].authentication_classes:  # refused before anything counted
@@ -39,12 +47,22 @@ def exception_handler(exc, context):
     return response
 
 
-def unavailable():
-    return Response(
-        {"detail": "The database is away. Try again shortly.", "code": "unavailable"},
-        status=status.HTTP_503_SERVICE_UNAVAILABLE,
-        headers={"Retry-After": str(RETRY_AFTER)},
-    )
+def unavailable(error):
+    """What to tell of a database that cannot serve, and with which headers."""
+    if is_full(error):
+        body, seconds = (
+            {"detail": "The server has no room left to store this.", "code": "storage_full"},
+            RETRY_WHEN_FULL,
+        )
+    else:
+        body, seconds = {"detail": "The database is away. Try again shortly.", "code": "unavailable"}, RETRY_AFTER
+    return body, {"Retry-After": str(seconds)}
+
+
+def is_full(error):
+    """Whether the database could not write for want of room on its disk."""
+    cause = error.__cause__
+    return isinstance(cause, DiskFull) or getattr(cause, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
 
 
 def describe(exc):
@@ -103,4 +121,24 @@ def handlers(defaults):
 
         return view
 
-    return [make(name) for name in words]
+    *others, server_error = [make(name) for name in words]
+    return [*others, unless_away(server_error)]
+
+
+def unless_away(view):
+    """Make the view for what nobody foresaw tell 503 where it is that the database cannot serve: the admin's pages."""
+
+    def answer(request):
+        error = sys.exception()
+        if not isinstance(error, CANNOT_SERVE):
+            return view(request)
+        body, headers = unavailable(error)
+        if is_api(request):
+            response = json_error(503, **body)
+        else:
+            response = render(request, "tickethub/unavailable.html", body, status=503)
+        for name, value in headers.items():
+            response[name] = value
+        return response
+
+    return answer

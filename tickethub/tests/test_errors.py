@@ -1,11 +1,15 @@
 """What every refusal looks like, whoever refuses."""
 
+import sqlite3
+from contextlib import closing
 from unittest.mock import patch
 
 import pytest
 from django.core.exceptions import PermissionDenied
-from django.db import IntegrityError, InterfaceError, OperationalError
-from psycopg.errors import DeadlockDetected
+from django.db import IntegrityError, InterfaceError, OperationalError, connection
+from django.middleware.common import CommonMiddleware
+from django.test import Client
+from psycopg.errors import DeadlockDetected, DiskFull
 from psycopg_pool import PoolTimeout
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -179,6 +183,59 @@ def test_503_keeps_the_databases_words_to_itself(client):
     with patch.object(Project.objects.all().__class__, "visible_to", side_effect=OperationalError(words)):
         response = client.get(f"{API}projects/")
     assert b"10.1.2.3" not in response.content
+
+
+def away(error):
+    return patch.object(connection, "ensure_connection", side_effect=error)
+
+
+@pytest.mark.parametrize("path", ["/admin/", "/admin/login/"])
+@pytest.mark.parametrize("error", [OperationalError("10.1.2.3 is gone"), PoolTimeout("10.1.2.3 has none free")])
+def test_a_page_is_503_while_the_database_is_away(error, path):
+    browser = Client(raise_request_exception=False)
+    browser.cookies["sessionid"] = "a" * 32
+    with away(error):
+        page = browser.get(path)
+    assert (page.status_code, page["Retry-After"]) == (503, "1")
+    assert "The database is away." in page.content.decode()
+    assert "10.1.2.3" not in page.content.decode()
+
+
+def test_a_page_is_500_where_anything_else_goes_wrong():
+    browser = Client(raise_request_exception=False)
+    browser.cookies["sessionid"] = "a" * 32
+    with away(ZeroDivisionError):
+        page = browser.get("/admin/")
+    assert (page.status_code, "Retry-After" in page) == (500, False)
+
+
+def test_the_api_is_503_also_where_a_middleware_finds_the_database_away(client):
+    with patch.object(CommonMiddleware, "process_request", side_effect=OperationalError("gone")):
+        response = client.get(f"{API}projects/")
+    refused(response, 503, "unavailable")
+    assert response["Retry-After"] == "1"
+
+
+def sqlite_full():
+    """What SQLite itself says when it may grow no more."""
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript("CREATE TABLE small (it); PRAGMA max_page_count = 2")
+        with pytest.raises(sqlite3.OperationalError) as raised:
+            connection.execute("INSERT INTO small VALUES (zeroblob(100000))")
+    return raised.value
+
+
+@pytest.mark.parametrize("cause", [sqlite_full(), DiskFull()], ids=["SQLite", "PostgreSQL"])
+def test_503_where_the_disk_is_full_says_so_and_to_come_back_later(client, cause):
+    def fail(project, **kwargs):
+        save(project, **kwargs)
+        raise OperationalError("full") from cause
+
+    save = Project.save
+    with patch.object(Project, "save", fail), nothing_changes():
+        response = client.post(f"{API}projects/", {"key": "NEW", "name": "x"})
+    refused(response, 503, "storage_full")
+    assert response["Retry-After"] == "10"
 
 
 def deadlocked(times):
