@@ -53,7 +53,11 @@ def spread(delays):
     return f"p50 {percentile(delays, 50):.1f}, p99 {percentile(delays, 99):.1f}, most {delays[-1]:.1f} ms"
 
 
-def main(description, large, small):
+def migrate():
+    call_command("migrate", verbosity=0)
+
+
+def main(description, large, small, prepare=migrate):
     """Run what the command line names of the measurements, each `{name: an object with run(report)}`."""
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(large)}; all unless one is named")
@@ -65,7 +69,7 @@ def main(description, large, small):
     report = Report(slack=3 if options.small else 1)
     if options.small:
         tell("The small form: it asks for a third of the required figures.")
-    call_command("migrate", verbosity=0)
+    prepare()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for all that are started here
     for name in options.names or measurements:

@@ -45,7 +45,10 @@ async def run(topology, times, people):
     load = [asyncio.create_task(write(owner, project, stop, done)) for _ in range(people)]
     await asyncio.sleep(1)
     began = time.monotonic()
-    longest = await asyncio.to_thread(topology.roll, times)
+    longest = 0
+    for _ in range(times):
+        longest = max(longest, await asyncio.to_thread(topology.roll))
+        owner.hub.access = None  # or it would end at some time, which counts as a failure here
     elapsed = time.monotonic() - began
     stop.set()
     await asyncio.gather(*load)
