@@ -131,9 +131,10 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "tickethub.middleware.RequestIDMiddleware",
     "tickethub.middleware.CacheControlMiddleware",
-    "tickethub.middleware.ProbeMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "tickethub.middleware.ProbeMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -141,7 +142,6 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "tickethub.urls"
@@ -247,6 +247,7 @@ SILK_CSP = {
     "style-src": [CSP.SELF, CSP.UNSAFE_INLINE],
 }
 
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 if not DEBUG:
     HTTPS = PUBLIC_URL.startswith("https://")
     SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
@@ -378,7 +379,7 @@ SILKY_INTERCEPT_FUNC = may_be_recorded
 SILKY_SENSITIVE_KEYS = {"password", "token", "refresh", "access", "secret"}
 if ENABLE_SILK:
     INSTALLED_APPS += ["silk"]
-    MIDDLEWARE.insert(MIDDLEWARE.index("django.middleware.security.SecurityMiddleware"), SILKY_MIDDLEWARE_CLASS)
+    MIDDLEWARE.insert(MIDDLEWARE.index("tickethub.middleware.ProbeMiddleware") + 1, SILKY_MIDDLEWARE_CLASS)
 
 # --- The log ------------------------------------------------------------------------------------------------------
 
