@@ -232,7 +232,8 @@ class Aim:
     def replace(self, path, name, value, is_valid):
         if isinstance(value, list):
             items = [self.replace(path, name, item, is_valid) for item in value]
-            return list(dict.fromkeys(items)) if is_valid and name in self.KINDS else items
+            is_of_ids = name in self.KINDS and all(isinstance(item, str) for item in items)
+            return list(dict.fromkeys(items)) if is_of_ids and is_valid else items
         if not isinstance(value, str):
             return value
         if path == "/events/" and name == "after":
