@@ -56,6 +56,10 @@ SEMANTIC_FIELDS = {
 }
 
 
+# How a mutation tells that one scalar took the place of another.
+SCALARS = re.compile(r"violates `type` at \S+ \(was (string|boolean|integer), became (string|integer|number)\)")
+
+
 def matters(context, failure, case, response):
     """Whether a failure is one."""
     if isinstance(failure, MissingContentType):
@@ -76,7 +80,7 @@ def is_semantic(body):
 
 def is_lenient(failure, case):
     """Whether a number was taken for a text, a word for a truth, or what is named twice for once, as DRF does."""
-    if "Non-unique items" in failure.message:
+    if "Non-unique items" in failure.message or SCALARS.search(failure.message):
         return True
     place = re.search(r"in body - (.+): Incorrect type", failure.message)
     value = case.body
