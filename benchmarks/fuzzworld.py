@@ -17,11 +17,10 @@ from django.db import close_old_connections, connection, connections, transactio
 from django.test import TestCase
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
-from rest_framework_simplejwt.tokens import RefreshToken
 from schemathesis.core.parameters import ParameterLocation
 
 from accounts.tests.checks import everything
-from accounts.tests.factories import PASSWORD, UserFactory
+from accounts.tests.factories import PASSWORD, UserFactory, log_in
 from comments.tests.factories import CommentFactory
 from projects.tests.factories import InvitationFactory, LabelFactory, ProjectFactory, StatusFactory
 from realtime.models import Event
@@ -52,6 +51,8 @@ class World:
             role: InvitationFactory(project=other, email=person.email).token for role, person in self.people.items()
         }
         self.cursor = Event.objects.newest(own.pk).cursor
+        # One login to ask with, one to be refreshed, and one to be ended.
+        self.logins = {role: [log_in(person) for _ in range(3)] for role, person in self.people.items()}
 
     def fill(self, whose, project, people):
         """Make something of all kinds in a project, and keep the ids."""
@@ -77,12 +78,13 @@ class World:
 
     def credentials(self, name):
         """What somebody knows that no generator can find: `{(path, field): value}`."""
-        person = self.people.get(name, self.people["owner"])
+        somebody = name if name in self.people else "owner"
+        person, (_, to_refresh, to_end) = self.people[somebody], self.logins[somebody]
         secrets = {
             ("/auth/token/", "email"): person.email,
             ("/auth/token/", "password"): PASSWORD,
-            ("/auth/token/refresh/", "refresh"): str(RefreshToken.for_user(person)),
-            ("/auth/token/blacklist/", "refresh"): str(RefreshToken.for_user(person)),
+            ("/auth/token/refresh/", "refresh"): str(to_refresh),
+            ("/auth/token/blacklist/", "refresh"): str(to_end),
             ("/auth/password/change/", "current_password"): PASSWORD,
             ("/auth/password/change/", "new_password"): NEW_PASSWORD,
             ("/auth/password/reset/", "email"): person.email,
@@ -98,7 +100,7 @@ class World:
     def headers(self, name):
         if name not in self.people:
             return {}
-        return {"Authorization": f"Bearer {RefreshToken.for_user(self.people[name]).access_token}"}
+        return {"Authorization": f"Bearer {self.logins[name][0].access_token}"}
 
 
 # --- The application ----------------------------------------------------------------------------------------------
