@@ -154,7 +154,7 @@ class UserAdmin(DomainAdmin, DjangoUserAdmin):
         for user in users:
             if user == request.user:
                 raise Conflict("You cannot deactivate yourself.", "self")
-            for membership in user.memberships.owning():
+            for membership in user.memberships.owning_locked():
                 refuse_for_last_owner(membership)
             user.deactivate()
             self.log_change(request, user, "Deactivated.")

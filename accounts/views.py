@@ -127,8 +127,7 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
     def delete(self, request):
         """Deactivate the caller's account. 409 while they are the last owner of a project."""
         user = User.objects.select_for_update(no_key=True).get(pk=self.get_object().pk)
-        user.memberships.lock_projects()
-        for membership in user.memberships.owning():
+        for membership in user.memberships.owning_locked():
             membership.refuse_for_last_owner()
         user.deactivate()
         return Response(status=status.HTTP_204_NO_CONTENT)

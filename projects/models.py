@@ -111,9 +111,10 @@ class MembershipQuerySet(InProjectQuerySet):
     def owning(self):
         return self.filter(role=Role.OWNER).order_by("project")
 
-    def lock_projects(self):
-        """Lock the projects, in which nobody then makes anybody their last owner until the transaction ends."""
+    def owning_locked(self):
+        """The same, with all the projects locked: nobody makes these people last owners until the transaction ends."""
         list(Project.objects.filter(pk__in=self.values("project")).locked())
+        return self.owning()
 
 
 class Membership(TrackedModel):

@@ -9,6 +9,7 @@ import pytest
 from accounts.models import User
 from accounts.tests.checks import all_at_once, nothing_changes, refused
 from accounts.tests.factories import UserFactory
+from accounts.tests.test_admin import Desk
 from projects.models import Membership, Role
 from projects.tests.factories import MembershipFactory, ProjectFactory
 
@@ -112,8 +113,17 @@ def test_of_two_owners_that_go_at_once_one_stays(as_user, first, second):
     assert project.memberships.filter(role="owner", user__is_active=True).count() == 1
 
 
+def close_account(as_user, person):
+    return as_user(person).delete("/api/v1/users/me/")
+
+
+def be_deactivated(as_user, person):
+    return Desk().act("deactivate", person)
+
+
 @pytest.mark.django_db(transaction=True)
-def test_who_closes_their_account_is_not_made_the_last_owner_meanwhile(as_user):
+@pytest.mark.parametrize("close", [close_account, be_deactivated])
+def test_whose_account_is_closed_is_not_made_the_last_owner_meanwhile(as_user, close):
     project = ProjectFactory(owner=UserFactory())
     owner, leaver = project.memberships.get(), MembershipFactory(project=project, role="admin")
     client, deactivate = as_user(owner.user), User.deactivate
@@ -128,7 +138,7 @@ def test_who_closes_their_account_is_not_made_the_last_owner_meanwhile(as_user):
         return [call() for call in handover][-1]
 
     with patch.object(User, "deactivate", be_slow):
-        all_at_once([partial(as_user(leaver.user).delete, "/api/v1/users/me/"), hand_over])
+        all_at_once([partial(close, as_user, leaver.user), hand_over])
     assert project.memberships.filter(role="owner", user__is_active=True).exists()
 
 
