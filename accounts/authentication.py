@@ -8,7 +8,7 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 from accounts.models import Session
 
 
-class SessionAuthentication(JWTAuthentication):
+class SessionTokenAuthentication(JWTAuthentication):
     """SimpleJWT's, for tokens that come of a session and end with it."""
 
     def get_user(self, validated_token):

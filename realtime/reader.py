@@ -7,7 +7,7 @@ from channels.db import DatabaseSyncToAsync
 from django.db.models import OuterRef, Subquery
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from accounts.authentication import SessionAuthentication, session_of
+from accounts.authentication import SessionTokenAuthentication, session_of
 from accounts.models import Session
 from projects.models import Project
 from realtime.frames import Batch, Frame, Place
@@ -86,7 +86,7 @@ def heads(project_ids):
 @in_thread
 def authenticate(token):
     """The person of an access token. Raises SimpleJWT's InvalidToken or AuthenticationFailed."""
-    validated = SessionAuthentication().get_validated_token(token)
+    validated = SessionTokenAuthentication().get_validated_token(token)
     session = session_of(validated)
     fingerprint = get_md5_hash_password(session.user.password)
     return Person(str(session.user_id), fingerprint, str(session.pk), validated["exp"])
