@@ -49,14 +49,10 @@ def exception_handler(exc, context):
 
 def unavailable(error):
     """What to tell of a database that cannot serve, and with which headers."""
+    seconds, detail, code = RETRY_AFTER, "The database is away. Try again shortly.", "unavailable"
     if is_full(error):
-        body, seconds = (
-            {"detail": "The server has no room left to store this.", "code": "storage_full"},
-            RETRY_WHEN_FULL,
-        )
-    else:
-        body, seconds = {"detail": "The database is away. Try again shortly.", "code": "unavailable"}, RETRY_AFTER
-    return body, {"Retry-After": str(seconds)}
+        seconds, detail, code = RETRY_WHEN_FULL, "The server has no room left to store this.", "storage_full"
+    return {"detail": detail, "code": code}, {"Retry-After": str(seconds)}
 
 
 def is_full(error):
