@@ -16,20 +16,24 @@ from client import check, tell
 ROOT = Path(__file__).resolve().parent.parent
 
 
+def settings_in(folder):
+    """Settings of a server with nothing else configured, whose SQLite, if it is one, is in a folder."""
+    return {
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "DATABASE_URL": os.environ.get("DATABASE_URL") or f"sqlite:///{folder}/db.sqlite3",
+        "DEBUG": "true",
+        "ENV_FILE": os.devnull,
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "THROTTLING": "off",
+    }
+
+
 @asynccontextmanager
 async def served(count):
     """Serve TicketHub with `count` processes of our own on free ports; give their addresses and end them at the end."""
     processes = []
     with tempfile.TemporaryDirectory(prefix="tickethub-smoke-") as folder, Path(folder, "log").open("a+") as log:
-        environment = {
-            **os.environ,
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "DATABASE_URL": os.environ.get("DATABASE_URL") or f"sqlite:///{folder}/db.sqlite3",
-            "DEBUG": "true",
-            "ENV_FILE": os.devnull,
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "THROTTLING": "off",
-        }
+        environment = os.environ | settings_in(folder)
 
         async def start(*arguments):
             return await asyncio.create_subprocess_exec(
