@@ -379,7 +379,7 @@ SILKY_INTERCEPT_FUNC = may_be_recorded
 SILKY_SENSITIVE_KEYS = {"password", "token", "refresh", "access", "secret"}
 if ENABLE_SILK:
     INSTALLED_APPS += ["silk"]
-    MIDDLEWARE.insert(MIDDLEWARE.index("tickethub.middleware.ProbeMiddleware") + 1, SILKY_MIDDLEWARE_CLASS)
+    MIDDLEWARE.insert(MIDDLEWARE.index("whitenoise.middleware.WhiteNoiseMiddleware") + 1, SILKY_MIDDLEWARE_CLASS)
 
 # --- The log ------------------------------------------------------------------------------------------------------
 

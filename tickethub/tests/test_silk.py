@@ -29,7 +29,7 @@ THIRD_PASSWORD = "third horse battery staple"
 @pytest.fixture(autouse=True)
 def silk(settings):
     settings.ROOT_URLCONF = "tickethub.tests.urls_with_silk"
-    place = settings.MIDDLEWARE.index("tickethub.middleware.ProbeMiddleware") + 1
+    place = settings.MIDDLEWARE.index("whitenoise.middleware.WhiteNoiseMiddleware") + 1
     settings.MIDDLEWARE = [*settings.MIDDLEWARE[:place], settings.SILKY_MIDDLEWARE_CLASS, *settings.MIDDLEWARE[place:]]
     yield
     DataCollector().clear()
