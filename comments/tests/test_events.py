@@ -1,6 +1,5 @@
 """What the log tells of comments."""
 
-import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from comments.models import Comment
@@ -8,22 +7,6 @@ from comments.tests.factories import CommentFactory
 from tasks.tests.factories import TaskFactory
 
 COMMENTS = "/api/v1/comments/"
-
-
-@pytest.fixture
-def told(api, log, project, member):
-    """Make a request as the member and give its one event, which has to be sound."""
-
-    def told(method, path, body=None, request_id="a-request"):
-        log()
-        answer = getattr(api, method)(path, body, headers={"X-Request-ID": request_id})
-        assert answer.status_code < 300, answer.content
-        [event] = log()
-        assert (event["project"], event["actor"]) == (str(project.pk), str(member.pk))
-        assert event["request_id"] == answer["X-Request-ID"] == request_id
-        return event
-
-    return told
 
 
 def test_a_new_comment_is_one_event(told, api, task):
@@ -63,14 +46,6 @@ def test_comments_are_part_of_the_history_of_their_task_alone(api, project, task
         ("task.created", str(task.pk)),
         ("comment.created", str(comment.pk)),
     ]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_requests_that_share_a_request_id_are_told_of_one_by_one(told, api, comment):
-    """A client may send the same X-Request-ID with all that belongs together."""
-    events = [told("patch", f"{COMMENTS}{comment.pk}/", {"body": body}, "same") for body in ("One", "Two")]
-    assert [event["changes"]["body"][1] for event in events] == ["One", "Two"]
-    assert events[0]["seq"] + 1 == events[1]["seq"]
 
 
 def test_an_anonymous_user_sees_no_comments(comment):

@@ -1,5 +1,8 @@
 """What the tests of tasks share: a project with somebody in each role, one that they must not see, and the log."""
 
+from copy import deepcopy
+from types import SimpleNamespace
+
 import pytest
 
 from accounts.tests import checks
@@ -8,40 +11,64 @@ from projects.tests.factories import ProjectFactory
 from tasks.tests.factories import TaskFactory
 
 
-@pytest.fixture
-def owner(db):
-    return UserFactory(username="owner")
+def make_cast():
+    """People by their role in a project, and one that they must not see."""
+    people = {name: UserFactory(username=name) for name in ("owner", "admin", "member", "viewer")}
+    outsider = UserFactory(username="outsider")
+    return SimpleNamespace(
+        **people,
+        outsider=outsider,
+        project=ProjectFactory(key="PROJ", **people),
+        foreign_project=ProjectFactory(key="SECRET", owner=outsider),
+    )
+
+
+@pytest.fixture(scope="module")
+def cast_of_module(django_db_setup, django_db_blocker):
+    with django_db_blocker.unblock(), checks.undone():
+        yield make_cast()
 
 
 @pytest.fixture
-def admin(db):
-    return UserFactory(username="admin")
+def cast(cast_of_module, db):
+    """The cast, made once for all tests of a module: each takes back what it changes, and has objects of its own."""
+    return deepcopy(cast_of_module)
 
 
 @pytest.fixture
-def member(db):
-    return UserFactory(username="member")
+def owner(cast):
+    return cast.owner
 
 
 @pytest.fixture
-def viewer(db):
-    return UserFactory(username="viewer")
+def admin(cast):
+    return cast.admin
 
 
 @pytest.fixture
-def outsider(db):
-    return UserFactory(username="outsider")
+def member(cast):
+    return cast.member
 
 
 @pytest.fixture
-def project(owner, admin, member, viewer):
-    return ProjectFactory(key="PROJ", owner=owner, admin=admin, member=member, viewer=viewer)
+def viewer(cast):
+    return cast.viewer
 
 
 @pytest.fixture
-def foreign_project(outsider):
+def outsider(cast):
+    return cast.outsider
+
+
+@pytest.fixture
+def project(cast):
+    return cast.project
+
+
+@pytest.fixture
+def foreign_project(cast):
     """A project that nobody of `project` may see."""
-    return ProjectFactory(key="SECRET", owner=outsider)
+    return cast.foreign_project
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from django.db import connections
 
 from projects.tests.factories import LabelFactory
 from tasks.models import Task
+from tasks.tests.conftest import make_cast
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -45,6 +46,12 @@ def codes(answers):
 def sending(client, method, path, body=None, **headers):
     """A call that sends a request."""
     return partial(getattr(client, method), f"/api/v1/{path}", body, headers=headers)
+
+
+@pytest.fixture
+def cast(transactional_db):
+    """Made anew for each test: others' connections have to see it."""
+    return make_cast()
 
 
 @pytest.fixture

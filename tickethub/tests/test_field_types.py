@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db import transaction
 
-from accounts.tests.checks import nothing_changes, refused
+from accounts.tests.checks import nothing_changes, refused, undone
 from accounts.tests.factories import PASSWORD, UserFactory
 from comments.tests.factories import CommentFactory
 from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
@@ -160,9 +160,14 @@ WRITES = [
 FIELDS = [(method, path, sent, name, fields[name]) for method, path, sent, fields in WRITES for name in fields]
 
 
-@pytest.fixture
-def world():
-    """The ids that the table above puts into paths and bodies, and the owner who sends them."""
+@pytest.fixture(scope="module")
+def world(django_db_setup, django_db_blocker, as_user):
+    """The owner's client, and the ids that the table above puts into paths and bodies: made once, for all tests."""
+    with django_db_blocker.unblock(), undone():
+        yield make_world(as_user)
+
+
+def make_world(as_user):
     owner = UserFactory()
     project = ProjectFactory(key="MAIN", owner=owner)
     task, other = TaskFactory.create_batch(2, project=project, created_by=owner)
@@ -176,7 +181,9 @@ def world():
         "other": other,
         "comment": CommentFactory(task=task, author=owner),
     }
-    return owner, {name: str(row.pk) for name, row in rows.items()}
+    client = as_user(owner)
+    client.raise_request_exception = False
+    return client, {name: str(row.pk) for name, row in rows.items()}
 
 
 def filled(value, ids):
@@ -187,17 +194,15 @@ def filled(value, ids):
     return {name: filled(each, ids) for name, each in value.items()}
 
 
-def sender(world, as_user, method, path, sent):
-    owner, ids = world
-    client = as_user(owner)
-    client.raise_request_exception = False
+def sender(world, method, path, sent):
+    client, ids = world
     call, address, body = getattr(client, method.lower()), f"/api/v1/{filled(path, ids)}", filled(sent, ids)
     return lambda name, value: call(address, {**body, name: value})
 
 
 @pytest.mark.parametrize(("method", "path", "sent", "name", "kind"), FIELDS)
-def test_a_value_of_the_wrong_kind_is_refused_at_its_field(world, as_user, method, path, sent, name, kind):
-    send = sender(world, as_user, method, path, sent)
+def test_a_value_of_the_wrong_kind_is_refused_at_its_field(world, method, path, sent, name, kind):
+    send = sender(world, method, path, sent)
     with nothing_changes():
         answers = [(value, send(name, value)) for value in KINDS[kind]]
     accepted = [
@@ -210,8 +215,8 @@ def test_a_value_of_the_wrong_kind_is_refused_at_its_field(world, as_user, metho
 
 
 @pytest.mark.parametrize(("method", "path", "sent", "name", "kind"), FIELDS)
-def test_no_value_whatever_gives_a_server_error(world, as_user, method, path, sent, name, kind):
-    send = sender(world, as_user, method, path, sent)
+def test_no_value_whatever_gives_a_server_error(world, method, path, sent, name, kind):
+    send = sender(world, method, path, sent)
     failed = []
     for value in EVERYTHING:
         with transaction.atomic():
@@ -224,9 +229,8 @@ def test_no_value_whatever_gives_a_server_error(world, as_user, method, path, se
 
 @pytest.mark.parametrize("body", [None, True, 0, 1.5, "x", [], [{}], [[]], ["name"]])
 @pytest.mark.parametrize(("method", "path", "sent"), [write[:3] for write in WRITES])
-def test_a_body_that_is_no_object_is_refused(world, as_user, method, path, sent, body):
-    owner, ids = world
-    client = as_user(owner)
+def test_a_body_that_is_no_object_is_refused(world, method, path, sent, body):
+    client, ids = world
     with nothing_changes():
         address = f"/api/v1/{filled(path, ids)}"
         answer = client.generic(method, address, json.dumps(body), content_type="application/json")
@@ -235,13 +239,13 @@ def test_a_body_that_is_no_object_is_refused(world, as_user, method, path, sent,
 
 
 @pytest.mark.parametrize(("method", "path", "sent"), [write[:3] for write in WRITES])
-def test_an_unknown_parameter_is_refused_beside_whatever_body(world, as_user, method, path, sent):
-    owner, ids = world
-    send = getattr(as_user(owner), method.lower())
+def test_an_unknown_parameter_is_refused_beside_whatever_body(world, method, path, sent):
+    client, ids = world
+    send = getattr(client, method.lower())
     with nothing_changes():
         answer = send(f"/api/v1/{filled(path, ids)}?dry_run=1", filled(sent, ids))
         refused(answer, 400, errors={"dry_run": "unknown_parameter"})
 
 
-def test_a_method_that_is_not_offered_gets_405_whatever_the_parameters(world, as_user):
-    refused(as_user(world[0]).post("/api/v1/memberships/?dry_run=1"), 405, "method_not_allowed")
+def test_a_method_that_is_not_offered_gets_405_whatever_the_parameters(world):
+    refused(world[0].post("/api/v1/memberships/?dry_run=1"), 405, "method_not_allowed")

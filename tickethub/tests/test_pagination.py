@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.urls import resolve
 from django.utils import timezone
 
-from accounts.tests.checks import refused
+from accounts.tests.checks import refused, undone
 from accounts.tests.factories import UserFactory
 from comments.models import Comment
 from comments.tests.factories import CommentFactory
@@ -21,9 +21,14 @@ LISTS = ["users", "projects", "memberships", "invitations", "statuses", "labels"
 every_list = pytest.mark.parametrize("path", [f"/api/v1/{name}/" for name in LISTS])
 
 
-@pytest.fixture
-def user():
-    return UserFactory()
+@pytest.fixture(scope="module")
+def user(django_db_setup, django_db_blocker):
+    """Somebody with at least three of everything to see, all made at one moment and, where they may, of one name.
+
+    Made once for all tests of the module: each takes back what it changes.
+    """
+    with django_db_blocker.unblock(), undone():
+        yield make_user()
 
 
 @pytest.fixture
@@ -31,9 +36,8 @@ def client(as_user, user):
     return as_user(user)
 
 
-@pytest.fixture
-def full(user):
-    """At least three of everything for `user` to see, all made at one moment and, where they may, of one name."""
+def make_user():
+    user = UserFactory()
     for _ in range(3):
         project = ProjectFactory(owner=user)
         MembershipFactory(project=project)
@@ -42,10 +46,11 @@ def full(user):
         CommentFactory(task=TaskRelationFactory(source__project=project).source)
     for model in (Project, Membership, Invitation, Status, Label, Task, TaskRelation, Comment):
         QuerySet(model).update(created_at=timezone.now())  # past the models, which would make events of it
+    return user
 
 
 @every_list
-def test_a_list_tells_how_many_there_are_and_where_to_go_on(client, full, path):
+def test_a_list_tells_how_many_there_are_and_where_to_go_on(client, path):
     page = client.get(path, {"limit": 1, "offset": 1}).json()
     assert set(page) == {"count", "next", "previous", "results"}
     assert page["count"] >= 3
@@ -55,7 +60,7 @@ def test_a_list_tells_how_many_there_are_and_where_to_go_on(client, full, path):
 
 
 @every_list
-def test_pages_together_hold_each_row_once_also_where_all_are_alike(client, full, path):
+def test_pages_together_hold_each_row_once_also_where_all_are_alike(client, path):
     seen, address = [], f"{path}?limit=2"
     while address:
         page = client.get(address).json()
@@ -74,7 +79,7 @@ def test_the_order_ends_in_what_is_unique(rf, user, path):
 
 
 @every_list
-def test_a_list_without_rows_is_a_page_too(as_user, full, path):
+def test_a_list_without_rows_is_a_page_too(as_user, user, path):
     client = as_user(UserFactory())
     page = client.get(path).json()
     itself = 1 if path == "/api/v1/users/" else 0
@@ -82,25 +87,25 @@ def test_a_list_without_rows_is_a_page_too(as_user, full, path):
 
 
 @every_list
-def test_a_limit_is_a_whole_number_above_zero(client, full, path):
+def test_a_limit_is_a_whole_number_above_zero(client, path):
     for limit in ("0", "-1", "", "x", "1.5", "1e3", "٣", "²", "0x10", "+5", " 5", "5,", "5\n", "[]"):
         refused(client.get(f"{path}?limit={quote(limit)}"), 400, errors={"limit": "invalid"})
 
 
 @every_list
-def test_an_offset_is_a_whole_number(client, full, path):
+def test_an_offset_is_a_whole_number(client, path):
     for offset in ("-1", "", "x", "1.5", "1e3", "٣", "+5", " 5", "--1", "None"):
         refused(client.get(f"{path}?offset={quote(offset)}"), 400, errors={"offset": "invalid"})
 
 
 @every_list
-def test_a_nul_is_no_number_either(client, full, path):
+def test_a_nul_is_no_number_either(client, path):
     for name in ("limit", "offset"):
         refused(client.get(f"{path}?{name}=1%00"), 400, errors={name: "null_characters_not_allowed"})
 
 
 @every_list
-def test_an_offset_beyond_the_end_gives_an_empty_page(client, full, path):
+def test_an_offset_beyond_the_end_gives_an_empty_page(client, path):
     for offset in (1000, 2**31, 2**63, "9" * 5000):
         page = client.get(f"{path}?offset={offset}").json()
         assert (page["results"], page["next"]) == ([], None)
@@ -108,14 +113,16 @@ def test_an_offset_beyond_the_end_gives_an_empty_page(client, full, path):
 
 
 @every_list
-def test_a_limit_beyond_the_greatest_is_cut_to_it(client, full, path):
+def test_a_limit_beyond_the_greatest_is_cut_to_it(client, path):
     for limit in (101, 2**31, 2**63, "9" * 5000):
         page = client.get(f"{path}?limit={limit}&offset=1").json()
         assert len(page["results"]) == page["count"] - 1
         assert parse_qs(urlsplit(page["previous"]).query) == {"limit": ["100"]}
 
 
-def test_a_page_has_fifty_unless_asked_and_a_hundred_at_most(client, user):
+def test_a_page_has_fifty_unless_asked_and_a_hundred_at_most(as_user):
+    user = UserFactory()
+    client = as_user(user)
     TaskFactory.create_batch(101, project=ProjectFactory(owner=user))
     page = client.get("/api/v1/tasks/").json()
     assert (page["count"], len(page["results"])) == (101, 50)
@@ -125,11 +132,11 @@ def test_a_page_has_fifty_unless_asked_and_a_hundred_at_most(client, user):
     assert parse_qs(urlsplit(page["next"]).query) == {"limit": ["100"], "offset": ["100"]}
 
 
-def test_the_links_keep_the_filters(client, full, user):
+def test_the_links_keep_the_filters(client):
     project = Project.objects.first()
     page = client.get("/api/v1/statuses/", {"project": project.key, "limit": 2}).json()
     assert parse_qs(urlsplit(page["next"]).query)["project"] == [project.key]
 
 
-def test_of_a_parameter_told_twice_the_last_counts(client, full):
+def test_of_a_parameter_told_twice_the_last_counts(client):
     assert len(client.get("/api/v1/statuses/?limit=1&limit=2").json()["results"]) == 2
