@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 import httpx
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 logger = logging.getLogger("tickethub")
 
@@ -88,6 +88,7 @@ class Change(NamedTuple):
     reason: str | None = None
 
 
+BUSY = {429, 503}  # ask again, as late as the answer says
 BROKEN = (OSError, WebSocketException, httpx.HTTPError, ApiError)  # what passes: trying again may help
 
 
@@ -203,7 +204,7 @@ class Rest:
     async def _send(self, method, path, **options):
         while True:
             response = await self._send_once(method, path, **options)
-            if response.status_code not in {429, 503}:
+            if response.status_code not in BUSY:
                 return response
             await asyncio.sleep(retry_after(response))
 
@@ -294,6 +295,10 @@ class TicketHub(Rest):
                 logger.warning("Signed out: %s", error)
                 self._end_all("signed_out")
                 continue
+            except InvalidStatus as error:
+                logger.info("No line: %r", error)
+                if error.response.status_code in BUSY:
+                    await asyncio.sleep(retry_after(error.response))
             except BROKEN as error:
                 logger.info("No line: %r", error)
             except Exception:

@@ -39,6 +39,7 @@ class FakeServer:
         self.lifetime = timedelta(minutes=10)
         self.lines, self.heard, self.requests = [], [], []
         self.answers = []  # responses or exceptions that the next requests get, in place of the usual ones
+        self.handshakes = []  # (status, headers) that the next connections get, in place of a line
         self.refusals = []  # frames that the next subscriptions get, in place of `subscribed`
         self.loading = asyncio.Event()  # lists are answered while it is set
         self.loading.set()
@@ -88,6 +89,15 @@ class FakeServer:
         return next((project for project in self.projects.values() if name in (project.id, project.key)), None)
 
     # --- The WebSocket ---
+
+    def shake_hands(self, line, request):
+        """Let a connection in, or answer it as a server that has no room."""
+        if not self.handshakes:
+            return None
+        status, headers = self.handshakes.pop(0)
+        answer = line.respond(status, "")
+        answer.headers.update(headers)
+        return answer
 
     async def hold(self, line):
         self.lines.append(line)
@@ -165,7 +175,7 @@ class FakeServer:
 @asynccontextmanager
 async def fake_server():
     server = FakeServer()
-    async with serve(server.hold, "127.0.0.1", 0, compression=None) as listening:
+    async with serve(server.hold, "127.0.0.1", 0, compression=None, process_request=server.shake_hands) as listening:
         server.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
         async with server.http() as http:
             server.client = http

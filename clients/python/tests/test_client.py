@@ -532,6 +532,17 @@ async def test_after_too_many_messages_it_stays_away(server, hub, replica, monke
     assert (hub.closes, waits) == ({4429: 1}, [])
 
 
+@pytest.mark.parametrize("status", [429, 503])
+async def test_a_refused_handshake_is_tried_again_when_the_server_says(server, hub, status, waits):
+    server.handshakes = [(status, {"Retry-After": "0.2"})] * 2
+    began = time.monotonic()
+    replica = hub.follow("DEMO")
+    await replica.ready()
+    assert time.monotonic() - began >= 0.4
+    assert waits == [0, 1]
+    await level(server, replica)
+
+
 # --- Errors in answer to a subscription ---
 
 
