@@ -37,7 +37,7 @@ class Thing:
 
     def show(self, pk):
         """What GET gives for the row that the database holds now, None if there is none."""
-        row = self.rows.filter(pk=pk).first()
+        row = next(iter(self.rows.filter(pk=pk)), None)
         return row and json.loads(json.dumps(self.shown.to_representation(row), cls=JSONEncoder))
 
     @cached_property
@@ -70,7 +70,7 @@ THINGS = {
     Task: thing(
         Task,
         TaskSerializer,
-        rows=Task.objects.select_related("project", "status").prefetch_related("assignees", "labels"),
+        rows=Task.objects.with_all_shown(),
         task_id="pk",
     ),
     TaskRelation: thing(

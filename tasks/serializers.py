@@ -18,9 +18,9 @@ class InProjectField(serializers.PrimaryKeyRelatedField):
         super().__init__(*args, **kwargs)
 
     @classmethod
-    def many_init(cls, *args, **kwargs):
+    def many_init(cls, *args, ids, **kwargs):
         kwargs.pop("many", None)
-        return InProjectListField(child_relation=cls(*args, **kwargs), required=False)
+        return InProjectListField(ids=ids, child_relation=cls(*args, **kwargs), required=False)
 
     def get_queryset(self):
         return super().get_queryset().filter(**{self.path: self.root.project})
@@ -32,9 +32,13 @@ class InProjectField(serializers.PrimaryKeyRelatedField):
 
 
 class InProjectListField(serializers.ManyRelatedField):
-    """A list of such rows, shown in one order whatever the database gives."""
+    """A list of such rows. `ids` names where the object has their ids, as they are shown."""
 
     MAX_LENGTH = 100
+
+    def __init__(self, *, ids, **kwargs):
+        self.ids = ids
+        super().__init__(**kwargs)
 
     def to_internal_value(self, data):
         if not isinstance(data, list):  # or an object would count as the list of its names, an empty one as none
@@ -43,8 +47,11 @@ class InProjectListField(serializers.ManyRelatedField):
             raise serializers.ValidationError(f"At most {self.MAX_LENGTH} are taken.", code="max_length")
         return super().to_internal_value(data)
 
-    def to_representation(self, iterable):
-        return sorted(str(row.pk) for row in iterable)
+    def get_attribute(self, instance):
+        return getattr(instance, self.ids)
+
+    def to_representation(self, ids):
+        return ids
 
 
 class StatusField(serializers.SlugRelatedField):
@@ -88,8 +95,8 @@ class TaskSerializer(ChangedFieldsSerializer):
         help_text="The slug of a status of the project.",
     )
     priority = PriorityField(required=False)
-    assignees = InProjectField(many=True, queryset=User.objects.all(), path="memberships__project")
-    labels = InProjectField(many=True, queryset=Label.objects.all())
+    assignees = InProjectField(many=True, ids="assignee_ids", queryset=User.objects.all(), path="memberships__project")
+    labels = InProjectField(many=True, ids="label_ids", queryset=Label.objects.all())
     parent = InProjectField(queryset=Task.objects.all(), required=False, allow_null=True)
 
     class Meta:
@@ -161,15 +168,16 @@ class TaskSerializer(ChangedFieldsSerializer):
     def create(self, validated_data):
         related = self.pop_related(validated_data)
         task = Task(**validated_data)
-        with task.as_one_change():
-            task.save()
-            self.set_related(task, related)
+        task.begins_with = related
+        task.save()
         return task
 
     def update(self, instance, validated_data):
         related = self.pop_related(validated_data)
         changed_related = {
-            name: rows for name, rows in related.items() if set(rows) != set(getattr(instance, name).all())
+            name: rows
+            for name, rows in related.items()
+            if {str(row.pk) for row in rows} != set(self.fields[name].get_attribute(instance))
         }
         with instance.as_one_change():
             self.set_related(instance, changed_related)

@@ -40,20 +40,16 @@ class TaskViewSet(InProjectViewSet):
     destroy: Delete a task with its comments and relations. Members delete their own, admins all. Its children stay.
     """
 
-    queryset = (
-        Task.objects.select_related("project").prefetch_related("assignees", "labels").order_by("-created_at", "-pk")
-    )
+    queryset = Task.objects.order_by("-created_at", "-pk")
     serializer_class = TaskSerializer
     permission_classes = [IsAuthenticated, IsProjectMember, MayDelete]
     filterset_class = TaskFilter
     lookup_value_converter = "str"
 
     def get_queryset(self):
-        # Where rows are locked the status is not joined: PostgreSQL, when it has waited for a task that has another
-        # status by then, finds the join no longer true, and the task not there.
         tasks = super().get_queryset()
         is_read = self.request.method in SAFE_METHODS
-        return tasks.select_related("status") if is_read else tasks.prefetch_related("status")
+        return tasks.with_all_shown() if is_read else tasks.select_related("project")
 
     def get_object(self):
         task = super().get_object()
@@ -65,7 +61,7 @@ class TaskViewSet(InProjectViewSet):
         """Raise PreconditionFailed if the client's If-Match names another version than the present one."""
         asked = self.request.headers.get("If-Match")
         if asked is not None and not {"*", etag(task.version)} & set(parse_etags(asked)):
-            raise PreconditionFailed(TaskSerializer(task, context=self.get_serializer_context()).data)
+            raise PreconditionFailed(TaskSerializer(as_it_stands(task), context=self.get_serializer_context()).data)
 
     def retrieve(self, request, *args, **kwargs):
         response = super().retrieve(request, *args, **kwargs)
@@ -85,17 +81,21 @@ class TaskViewSet(InProjectViewSet):
         """Make a task. A POST with an `id` may be sent again: the second gives 200 and the task that stands."""
         # Before all else is checked: what the first one named may be gone by now, and the task stands all the same.
         if task := self.find_standing():
-            return Response(self.get_serializer(task).data)
+            return Response(self.get_serializer(as_it_stands(task)).data)
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         self.check_object_permissions(request, serializer.validated_data["project"])
-        serializer.save(created_by=request.user)
+        serializer.instance = as_it_stands(serializer.save(created_by=request.user))
         return Response(serializer.data, status=status.HTTP_201_CREATED)
+
+    def perform_update(self, serializer):
+        serializer.instance = as_it_stands(serializer.save())
 
     def find_standing(self):
         """The caller's own task of the id that is sent, None if there is none. Raises Conflict if it is another one."""
-        sent = TaskIdentitySerializer(data=self.request.data, context=self.get_serializer_context())
-        if not sent.is_valid():
+        data = self.request.data
+        sent = TaskIdentitySerializer(data=data, context=self.get_serializer_context())
+        if not isinstance(data, dict) or "id" not in data or not sent.is_valid():
             return None
         project = sent.validated_data["project"]
         self.check_object_permissions(self.request, project)
@@ -115,8 +115,7 @@ class TaskViewSet(InProjectViewSet):
         task = self.get_object()
         serializer = MoveSerializer(task, data=request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
-        serializer.save()
-        return Response(self.get_serializer(task).data)
+        return Response(self.get_serializer(as_it_stands(serializer.save())).data)
 
     @action(detail=False, methods=["post"])
     @in_transaction
@@ -133,8 +132,8 @@ class TaskViewSet(InProjectViewSet):
             self.delete_all(tasks)
             return Response(status=status.HTTP_204_NO_CONTENT)
         self.change_all(tasks, serializer.validated_data["set"])
-        tasks.sort(key=lambda task: ids.index(task.pk))
-        return Response({"results": self.get_serializer(tasks, many=True).data})
+        changed = Task.objects.with_all_shown().in_bulk(ids)
+        return Response({"results": self.get_serializer([changed[pk] for pk in ids], many=True).data})
 
     def find_all(self, ids):
         """The named tasks, locked, project by project as every writer takes them.
@@ -184,6 +183,11 @@ class TaskRelationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelM
     def perform_create(self, serializer):
         self.check_object_permissions(self.request, TaskRelation(**serializer.validated_data))
         serializer.save()
+
+
+def as_it_stands(task):
+    """A task that was just read or written under a lock, with all that the API shows of it."""
+    return Task.objects.with_all_shown().get(pk=task.pk)
 
 
 def etag(version):
