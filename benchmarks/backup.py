@@ -63,8 +63,9 @@ class Postgres:
             self.run(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
     def clear(self):
-        """Make room for a restore."""
+        """Make a new database, as whoever restores has to."""
         self.drop(RESTORED)
+        self.run(f"CREATE DATABASE {RESTORED}")
 
     @contextmanager
     def open(self, url):
