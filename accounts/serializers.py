@@ -13,7 +13,7 @@ from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 
 from accounts.authentication import session_of
-from accounts.models import Session, User
+from accounts.models import LowerCaseEmailField, Session, User
 from accounts.tokens import RefreshToken
 from tickethub.serializers import ChangedFieldsSerializer
 
@@ -25,7 +25,19 @@ class PasswordField(serializers.CharField):
         )
 
 
+class EmailField(serializers.EmailField):
+    """An address in lower case before it is looked at: a letter may become two, and too many, or one of none."""
+
+    def to_internal_value(self, data):
+        return super().to_internal_value(data).lower()
+
+
 class UserSerializer(ChangedFieldsSerializer):
+    serializer_field_mapping = {
+        **ChangedFieldsSerializer.serializer_field_mapping,
+        LowerCaseEmailField: EmailField,
+    }
+
     class Meta:
         model = User
         fields = ["id", "username", "email", "first_name", "last_name", "date_joined"]
@@ -83,7 +95,7 @@ class PasswordChangeSerializer(serializers.Serializer):
 
 
 class PasswordResetSerializer(serializers.Serializer):
-    email = serializers.EmailField(max_length=254)
+    email = EmailField(max_length=254)
 
 
 class PasswordResetConfirmSerializer(serializers.Serializer):

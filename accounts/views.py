@@ -98,7 +98,7 @@ class PasswordResetView(StrictPostMixin, generics.GenericAPIView):
     def post(self, request):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        email = serializer.validated_data["email"].lower()
+        email = serializer.validated_data["email"]
         connection.ensure_connection()  # 503 while the database is away, rather than a mail that never comes
         take("account", f"mail for {email}")  # or many addresses could fill somebody's mailbox
         in_background(send_password_reset, email)
@@ -122,6 +122,11 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
     def get_object(self):
         refuse_unknown(self.request.query_params, ())
         return self.request.user
+
+    def patch(self, request, *args, **kwargs):
+        if isinstance(request.data, dict) and request.data.get("email", request.user.email) != request.user.email:
+            take("register", request.user.pk)  # which tells as well who has an account
+        return super().patch(request, *args, **kwargs)
 
     @in_transaction
     def delete(self, request):

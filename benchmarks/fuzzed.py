@@ -49,7 +49,8 @@ SEMANTIC_FIELDS = {
     ("non_field_errors", "required"),
     ("non_field_errors", "invalid"),
     ("slug", "required"),  # where the name gives none
-    ("after", "invalid"),  # a cursor is opaque
+    ("after", "invalid"),  # a cursor is opaque; and no task stands beside itself
+    ("before", "invalid"),
     ("is_default", "invalid"),  # which the default one cannot cease to be
     ("assignee", "invalid_pk_value"),  # an id or a word
     *((name, "invalid_choice") for name in ["project", "task", "status", "label", "assignee", "created_by", "parent"]),
@@ -58,7 +59,7 @@ SEMANTIC_FIELDS = {
 
 # How a mutation tells that one scalar took the place of another.
 SCALARS = re.compile(r"violates `type` at \S+ \(was (string|boolean|integer), became (string|integer|number)\)")
-TOO_LONG = re.compile(r"in body - violates `maxLength` at /properties/(\w+) ")
+TOO_LONG = re.compile(r"in body - violates `maxLength` at /properties/(\w+)\b")
 
 
 def matters(context, failure, case, response):

@@ -68,6 +68,8 @@ class MembershipSerializer(ChangedFieldsSerializer):
 
 
 class InvitationSerializer(serializers.ModelSerializer):
+    serializer_field_mapping = UserSerializer.serializer_field_mapping
+
     project = ProjectField()
 
     class Meta:

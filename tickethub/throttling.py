@@ -102,6 +102,10 @@ class AnonThrottle(AnonRateThrottle, CountedThrottle):
         return None if getattr(view, "throttle_scope", None) else super().get_cache_key(request, view)
 
 
+class StrangerThrottle(AnonRateThrottle, CountedThrottle):
+    """For an address that asks for what one has to be logged in for: a limit of the view's own never comes to it."""
+
+
 class UserThrottle(UserRateThrottle, CountedThrottle):
     """For a person, wherever they come from."""
 
@@ -161,7 +165,7 @@ def address_of(request):
 
 def refusal_of_stranger(request, view):
     """Throttled where an address without a good token has asked too often, else None."""
-    throttle = AnonThrottle()
+    throttle = StrangerThrottle()
     return None if throttle.allow_request(request, view) else Throttled(throttle.wait())
 
 

@@ -55,6 +55,14 @@ def test_an_address_is_kept_in_lower_case(anonymous):
     assert response.json()["email"] == "ada@example.org"
 
 
+@pytest.mark.parametrize("letters", ["İ" * 66 + "@" + ".".join(["b" * 60] * 3), "İ@example"])
+def test_an_address_that_is_none_in_lower_case_is_refused(anonymous, letters):
+    """Each of these letters becomes two: the first address is then longer than 254 characters."""
+    with nothing_changes():
+        body = refused(anonymous.post(URL, {**ADA, "email": f"{letters}.org"}), 400)
+    assert {each["code"] for each in body["errors"]["email"]} <= {"invalid", "max_length"}
+
+
 @pytest.mark.parametrize("email", ["ada@example.org", "ADA@example.ORG"])
 def test_an_address_is_taken_once_whatever_its_case(anonymous, email):
     UserFactory(email="Ada@example.org")

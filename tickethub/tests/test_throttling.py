@@ -137,6 +137,24 @@ def test_inviting_has_its_limit_and_reading_invitations_has_not(as_user, rates):
     assert [client.get(f"{API}invitations/").status_code for _ in range(3)] == [200] * 3
 
 
+@pytest.mark.parametrize("path", ["invitations/", "invitations/accept/", "auth/password/change/"])
+def test_somebody_unknown_is_held_where_those_who_are_known_have_a_limit_of_their_own(anonymous, rates, path):
+    rates["anon"] = "2/min"
+    statuses = [anonymous.post(f"/api/v1/{path}", {}).status_code for _ in range(3)]
+    assert statuses == [401, 401, 429]
+
+
+def test_asking_who_has_an_address_by_wanting_it_has_its_limit(as_user, rates):
+    rates["register"] = "2/hour"
+    ada, bob = UserFactory(), UserFactory()
+    client = as_user(ada)
+    for email in (bob.email, "nobody@example.org"):
+        answer = client.patch("/api/v1/users/me/", {"email": email, "username": "!"})
+        assert answer.status_code == 400
+    refused(client.patch("/api/v1/users/me/", {"email": bob.email, "username": "!"}), 429, "throttled")
+    assert client.patch("/api/v1/users/me/", {"email": ada.email, "first_name": "Ada"}).status_code == 200
+
+
 def test_accepting_has_its_limit_so_that_tokens_cannot_be_guessed_at_will(as_user, rates):
     client = as_user(UserFactory())
     rates |= {"accept": "1/min", "invitation": "1/hour"}
