@@ -21,6 +21,14 @@ An app may ask for its parts instead: uid {uid} and token {token}
 If it was not you, there is nothing to do: your password stays as it is.
 """
 
+ADDRESS_MAIL = """\
+Hello {user.username},
+
+the address of your account on TicketHub is no longer this one, but {user.email}.
+
+If it was not you who changed it, somebody else is logged in as you. Whoever runs this TicketHub can give it back.
+"""
+
 
 def send_password_reset(email):
     """Mail a link for a new password to the active user of this address, if there is one.
@@ -36,3 +44,8 @@ def send_password_reset(email):
     minutes = settings.PASSWORD_RESET_TIMEOUT // 60
     body = RESET_MAIL.format(user=user, minutes=minutes, url=url, uid=uid, token=token)
     send_mail("A new password for TicketHub", body, None, [user.email])
+
+
+def send_address_changed(user, old):
+    """Tell somebody at their old address that it is no longer theirs here: it may have been a thief who changed it."""
+    send_mail("Another address for TicketHub", ADDRESS_MAIL.format(user=user), None, [old])

@@ -8,7 +8,7 @@ from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairVi
 
 from accounts import attempts
 from accounts.filters import UserFilter
-from accounts.mail import send_password_reset
+from accounts.mail import send_address_changed, send_password_reset
 from accounts.models import User
 from accounts.serializers import (
     LoginSerializer,
@@ -127,6 +127,12 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
         if isinstance(request.data, dict) and request.data.get("email", request.user.email) != request.user.email:
             take("register", request.user.pk)  # which tells as well who has an account
         return super().patch(request, *args, **kwargs)
+
+    def perform_update(self, serializer):
+        old = serializer.instance.email
+        user = serializer.save()
+        if user.email != old:
+            in_background(send_address_changed, user, old)
 
     @in_transaction
     def delete(self, request):

@@ -50,6 +50,16 @@ def test_a_patch_of_nothing_changes_nothing(as_user, user):
         assert client.patch(URL, {}).status_code == 200
 
 
+def test_the_old_address_is_told_that_it_is_no_longer_the_one(as_user, user, mailoutbox):
+    client = as_user(user)
+    client.patch(URL, {"first_name": "Augusta", "email": "ADA@example.org"})
+    assert mailoutbox == []
+    client.patch(URL, {"email": "countess@example.org"})
+    [mail] = mailoutbox
+    assert mail.to == ["ada@example.org"]
+    assert "countess@example.org" in mail.body
+
+
 def test_the_address_can_be_changed_and_logs_in(as_user, anonymous, user):
     assert as_user(user).patch(URL, {"email": "Countess@Example.org"}).json()["email"] == "countess@example.org"
     login = {"email": "countess@example.org", "password": PASSWORD}
