@@ -17,6 +17,7 @@ import sys
 import threading
 from contextlib import suppress
 
+import daphne.server
 from daphne.cli import CommandLineInterface
 from daphne.server import Server as Daphne
 from daphne.server import twisted_loop
@@ -25,6 +26,7 @@ from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
 
 from realtime.wire import DENIAL, WRITE, deny
+from tickethub import intake
 
 DRAIN_WITHIN = 20  # seconds for the requests under way
 END_WITHIN = 24  # seconds, also if a thread of a request never ends
@@ -44,6 +46,7 @@ class Server(Daphne):
         self.last_resort = None
 
     def run(self):
+        daphne.server.HTTPFactory = intake.Factory  # Daphne takes it from there
         self.signal_handlers = False  # Twisted's; ours are below
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.hear)

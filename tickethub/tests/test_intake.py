@@ -1,0 +1,141 @@
+"""How a server takes in bodies that are large, or no JSON: spoken to over the wire."""
+
+import socket
+import threading
+import time
+from contextlib import contextmanager, suppress
+
+import httpx
+import pytest
+
+from tickethub.tests.served import served
+
+LIMIT = 2_621_440
+PATH = "/api/v1/auth/token/"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    with served(tmp_path_factory.mktemp("served")) as running:
+        yield running
+
+
+@contextmanager
+def line_to(server):
+    with socket.create_connection(server.address.split(":"), timeout=10) as line:
+        yield line
+
+
+def head(server, *lines, path=PATH):
+    return "\r\n".join([f"POST {path} HTTP/1.1", f"Host: {server.address}", *lines, "", ""]).encode()
+
+
+def answer(line):
+    """The status, the headers and the body of an answer after which the server closes."""
+    with line.makefile("rb") as file:
+        text = file.read().decode()
+    top, _, body = text.partition("\r\n\r\n")
+    status, *headers = top.split("\r\n")
+    return int(status.split()[1]), dict(header.lower().split(": ", 1) for header in headers), body
+
+
+FORMS = {
+    "urlencoded": ("application/x-www-form-urlencoded", b"a&" * (LIMIT // 2)),
+    "multipart": (
+        "multipart/form-data; boundary=x",
+        b'--x\r\nContent-Disposition: form-data; name="a"\r\n\r\n\r\n' * 50_000,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_a_large_form_holds_nobody_up(server, kind):
+    content_type, body = FORMS[kind]
+    waits, done = [], threading.Event()
+
+    def probe():
+        with httpx.Client(base_url=f"http://{server.address}", timeout=30) as client:
+            while not done.is_set():
+                began = time.monotonic()
+                client.get("/healthz")
+                waits.append(time.monotonic() - began)
+
+    thread = threading.Thread(target=probe)
+    thread.start()
+    refusal = httpx.post(
+        f"http://{server.address}{PATH}", content=body, headers={"Content-Type": content_type}, timeout=30
+    )
+    done.set()
+    thread.join()
+
+    assert (refusal.status_code, refusal.json()["code"]) == (415, "unsupported_media_type")
+    assert max(waits) < 1
+
+
+@pytest.mark.parametrize("body", [b"x", b"--x\r\n\r\n--x--", b""])
+@pytest.mark.parametrize("content_type", ["multipart/form-data", "multipart/form-data; boundary=x"])
+def test_malformed_multipart_is_refused_as_all_that_is_no_json(server, content_type, body):
+    headers = {"Content-Type": content_type, "X-Request-ID": "malformed-1"}
+
+    refusal = httpx.post(f"http://{server.address}{PATH}", content=body or b"\r\n", headers=headers)
+
+    assert (refusal.status_code, set(refusal.json())) == (415, {"detail", "code"})
+    assert refusal.headers["X-Request-ID"] == "malformed-1"
+
+
+def refused(refusal):
+    status, headers, body = refusal
+    assert (status, headers["connection"], headers["x-request-id"]) == (413, "close", "large-1")
+    assert body == '{"detail":"The body is too large.","code":"payload_too_large"}'
+    return True
+
+
+COMMON = ["Content-Type: application/json", "X-Request-ID: large-1"]
+
+
+def test_a_length_over_the_limit_is_refused_before_anything_of_it_has_come(server):
+    with line_to(server) as line:
+        line.sendall(head(server, *COMMON, f"Content-Length: {LIMIT + 1}"))
+        assert refused(answer(line))
+
+
+def test_who_asks_first_whether_to_send_so_much_is_not_told_to(server):
+    with line_to(server) as line:
+        line.sendall(head(server, *COMMON, f"Content-Length: {LIMIT + 1}", "Expect: 100-continue"))
+        assert refused(answer(line))
+
+
+def test_who_sends_it_all_before_reading_is_told_so(server):
+    with line_to(server) as line:
+        line.sendall(head(server, *COMMON, f"Content-Length: {4 * LIMIT}"))
+        for _ in range(4):
+            line.sendall(b"x" * LIMIT)
+        assert refused(answer(line))
+
+
+@pytest.mark.parametrize("rest", [b"", b"0\r\n\r\n"])
+def test_chunks_are_refused_as_soon_as_they_are_too_many(server, rest):
+    with line_to(server) as line:
+        line.sendall(head(server, *COMMON, "Transfer-Encoding: chunked"))
+        for size in (LIMIT, 1):
+            line.sendall(b"%x\r\n" % size + b"x" * size + b"\r\n")
+        line.sendall(rest)
+        assert refused(answer(line))
+
+
+def test_a_body_at_the_limit_is_read(server):
+    with line_to(server) as line:
+        line.sendall(head(server, *COMMON, f"Content-Length: {LIMIT}", "Connection: close") + b"x" * LIMIT)
+        assert answer(line)[0] == 400
+
+
+def test_who_sends_on_after_the_refusal_is_cut_off_and_ends_up_nowhere(server):
+    with line_to(server) as line:
+        line.sendall(head(server, *COMMON, f"Content-Length: {10**9}"))
+        began = time.monotonic()
+        with suppress(OSError):
+            while time.monotonic() < began + 20:
+                line.sendall(b"x" * 10_000)
+                time.sleep(0.05)
+        assert 4 < time.monotonic() - began < 15
+    assert httpx.get(f"http://{server.address}/healthz").status_code == 200
