@@ -43,6 +43,11 @@ def begin(email, request):
     return who
 
 
+def forget(who):
+    """The password was not looked at: the attempt does not count."""
+    give_back(SCOPE, who)
+
+
 def succeed(email, request, who):
     """The password was right: the attempt does not count."""
     give_back(SCOPE, who)

@@ -13,7 +13,11 @@ class AccountBackend(ModelBackend):
         if request is None or email is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
         who = attempts.begin(email, request)
-        user = super().authenticate(request, email, password)
+        try:
+            user = super().authenticate(request, email, password)
+        except Exception:
+            attempts.forget(who)
+            raise
         if user:
             attempts.succeed(email, request, who)
         return user

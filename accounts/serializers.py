@@ -4,16 +4,17 @@ import time
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
-from django.contrib.auth.tokens import default_token_generator
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import close_old_connections, transaction
-from django.utils.http import urlsafe_base64_decode
 from rest_framework import serializers
+from rest_framework.exceptions import ErrorDetail
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 
+from accounts import passwords
 from accounts.authentication import session_of
 from accounts.models import LowerCaseEmailField, Session, User
+from accounts.passwords import NewPassword
 from accounts.tokens import RefreshToken
 from tickethub.serializers import ChangedFieldsSerializer
 
@@ -79,9 +80,11 @@ class PasswordChangeSerializer(serializers.Serializer):
     current_password = PasswordField()
     new_password = PasswordField()
 
+    default_error_messages = {"wrong_password": "This is not your present password."}
+
     def validate_current_password(self, value):
         if not self.instance.check_password(value):
-            raise serializers.ValidationError("This is not your present password.", code="wrong_password")
+            self.fail("wrong_password")
         return value
 
     def validate(self, attrs):
@@ -89,9 +92,14 @@ class PasswordChangeSerializer(serializers.Serializer):
         return attrs
 
     def update(self, instance, validated_data):
-        instance.set_password(validated_data["new_password"])
-        instance.save(update_fields=["password"])
-        return instance
+        def is_allowed(user):
+            return user.password == instance.password or user.check_password(validated_data["current_password"])
+
+        user = passwords.change(instance, is_allowed, NewPassword(validated_data["new_password"]))
+        if user is None:
+            detail = ErrorDetail(self.error_messages["wrong_password"], "wrong_password")
+            raise serializers.ValidationError({"current_password": [detail]})
+        return user
 
 
 class PasswordResetSerializer(serializers.Serializer):
@@ -108,25 +116,17 @@ class PasswordResetConfirmSerializer(serializers.Serializer):
     default_error_messages = {"bad_link": "This link is not valid, was used, or is too old."}
 
     def validate(self, attrs):
-        attrs["user"] = user = self.find_user(attrs["uid"])
-        if user is None or not default_token_generator.check_token(user, attrs["token"]):
+        user = passwords.user_of_link(attrs["uid"], attrs["token"])
+        if user is None:
             self.fail("bad_link")
         check_password_strength(attrs["new_password"], user, "new_password")
         return attrs
 
-    @staticmethod
-    def find_user(uid):
-        """The active user of a link, locked so that one link used twice at once works once; None for nonsense."""
-        try:
-            pk = urlsafe_base64_decode(uid).decode()
-            return User.objects.select_for_update(no_key=True).get(pk=pk, is_active=True)
-        except (ValueError, DjangoValidationError, User.DoesNotExist):
-            return None
-
     def create(self, validated_data):
-        user = validated_data["user"]
-        user.set_password(validated_data["new_password"])
-        user.save(update_fields=["password"])
+        new = NewPassword(validated_data["new_password"])
+        user = passwords.set_by_link(validated_data["uid"], validated_data["token"], new)
+        if user is None:
+            self.fail("bad_link")
         return user
 
 

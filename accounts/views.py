@@ -55,11 +55,10 @@ class LogoutView(StrictPostMixin, TokenBlacklistView):
 
 
 class PasswordView(StrictPostMixin, generics.GenericAPIView):
-    """What the password views share: a body that is checked and carried out in one transaction."""
+    """What the password views share: a body that is checked, and carried out in one transaction that checks again."""
 
     throttle_scope = "password"
 
-    @in_transaction
     def post(self, request):
         serializer = self.get_serializer(self.get_target(), data=request.data)
         serializer.is_valid(raise_exception=True)
@@ -76,7 +75,7 @@ class PasswordChangeView(PasswordView):
     serializer_class = PasswordChangeSerializer
 
     def get_target(self):
-        return User.objects.select_for_update(no_key=True).get(pk=self.request.user.pk)
+        return self.request.user
 
 
 class PasswordResetConfirmView(PasswordView):

@@ -3,6 +3,14 @@
 from rest_framework import exceptions, status
 
 
+class Busy(exceptions.APIException):
+    """503: more was asked for at once than can be done."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = "The server is busy. Try again shortly."
+    default_code = "busy"
+
+
 class Conflict(exceptions.APIException):
     """409: what was asked contradicts the present state."""
 

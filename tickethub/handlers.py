@@ -14,19 +14,20 @@ from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_framework_handler
 
-from tickethub.errors import Conflict, PayloadTooLarge, PreconditionFailed
+from tickethub.errors import Busy, Conflict, PayloadTooLarge, PreconditionFailed
 from tickethub.middleware import is_api
 from tickethub.throttling import refusal_of_stranger
 
 RETRY_AFTER = 1  # seconds, while the database is away
 RETRY_WHEN_FULL = 10  # seconds: somebody has to make room first
-CANNOT_SERVE = (OperationalError, InterfaceError, PoolTimeout)
+RETRY_WHEN_BUSY = 5
+CANNOT_SERVE = (OperationalError, InterfaceError, PoolTimeout, Busy)
 NO_LOGIN = (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)
 FIELDS_OF_ALL = "non_field_errors"
 
 
 def exception_handler(exc, context):
-    """Django REST framework's handler, its answers put into our shape, and 503 while the database cannot serve."""
+    """Django REST framework's handler, its answers put into our shape, and 503 while the server cannot serve."""
     if isinstance(exc, CANNOT_SERVE):
         body, headers = unavailable(exc)
         return Response(body, status=status.HTTP_503_SERVICE_UNAVAILABLE, headers=headers)
@@ -48,10 +49,12 @@ def exception_handler(exc, context):
 
 
 def unavailable(error):
-    """What to tell of a database that cannot serve, and with which headers."""
+    """What to tell of a server that cannot serve, and with which headers."""
     seconds, detail, code = RETRY_AFTER, "The database is away. Try again shortly.", "unavailable"
     if is_full(error):
         seconds, detail, code = RETRY_WHEN_FULL, "The server has no room left to store this.", "storage_full"
+    elif isinstance(error, Busy):
+        seconds, detail, code = RETRY_WHEN_BUSY, str(error.detail), error.detail.code
     return {"detail": detail, "code": code}, {"Retry-After": str(seconds)}
 
 
@@ -122,7 +125,7 @@ def handlers(defaults):
 
 
 def unless_away(view):
-    """Make the view for what nobody foresaw tell 503 where it is that the database cannot serve: the admin's pages."""
+    """Make the view for what nobody foresaw tell 503 where it is that the server cannot serve: the admin's pages."""
 
     def answer(request):
         error = sys.exception()

@@ -1,6 +1,7 @@
 """Settings of TicketHub. Everything that differs between installations comes from the environment: see .env.example."""
 
 import logging
+import os
 import sys
 from datetime import timedelta
 
@@ -207,9 +208,10 @@ STORAGES = {
 # --- Security ---------------------------------------------------------------------------------------------------
 
 PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "accounts.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+PASSWORD_HASHES_AT_ONCE = env.number("PASSWORD_HASHES_AT_ONCE", os.cpu_count() or 1)
 AUTHENTICATION_BACKENDS = ["accounts.backends.AccountBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
