@@ -74,10 +74,22 @@ class User(AbstractUser):
     def __str__(self):
         return f"@{self.username}"
 
-    def save(self, **kwargs):
+    @classmethod
+    def from_db(cls, db, field_names, values, **kwargs):
+        user = super().from_db(db, field_names, values, **kwargs)
+        user.loaded = {name: value for name, value in vars(user).items() if name in field_names}
+        return user
+
+    def save(self, *, update_fields=None, **kwargs):
+        """Save what was changed here, and nothing else: Django's password forms would write back a row as it was before
+        they hashed, with the account open that was closed meanwhile.
+        """
         ends_sessions = not self._state.adding and (self._password is not None or not self.is_active)
+        if update_fields is None and not self._state.adding and hasattr(self, "loaded"):
+            here = {field.attname for field in self._meta.concrete_fields} - self.get_deferred_fields()
+            update_fields = {name for name in here if name not in self.loaded or self.loaded[name] != vars(self)[name]}
         with transaction.atomic(savepoint=False):  # what shows this person elsewhere is told to the log with it
-            super().save(**kwargs)
+            super().save(update_fields=update_fields, **kwargs)
             if ends_sessions:
                 self.sessions.end()
 
