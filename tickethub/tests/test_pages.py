@@ -2,12 +2,15 @@
 
 import re
 import uuid
+from functools import partial
 
 import pytest
 from django.core import mail
 from django.db import OperationalError
 from django.test import Client
 
+from accounts.models import User
+from accounts.tests.checks import all_at_once
 from accounts.tests.factories import PASSWORD, UserFactory
 from projects.tests.factories import ProjectFactory
 from tickethub.management.demo import filling
@@ -113,6 +116,47 @@ def test_a_mailed_link_works_once(link, client):
     set_password(client, link, "a new horse for the battery")
 
     assert "This link does not work" in client.get(link, follow=True).content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_uses_of_a_mailed_link_at_once_one_works(link):
+    clients = [Client() for _ in range(8)]
+    (path,) = {client.get(link, follow=True).request["PATH_INFO"] for client in clients}
+    words = [f"a new horse for battery {n}" for n in range(8)]
+    bodies = [{"new_password1": word, "new_password2": word} for word in words]
+
+    answers = all_at_once([partial(client.post, path, body) for client, body in zip(clients, bodies, strict=True)])
+
+    assert answers == [200] * 7 + [302]
+
+
+def test_a_mailed_link_is_dead_once_the_account_is_closed(link, client):
+    form = client.get(link, follow=True)
+    person = User.objects.get(email="person@example.org")
+    person.deactivate()
+    body = {"new_password1": "a new horse for the battery", "new_password2": "a new horse for the battery"}
+
+    pages = [client.get(link, follow=True), client.post(form.request["PATH_INFO"], body)]
+
+    assert all("This link does not work" in page.content.decode() for page in pages)
+    assert User.objects.get(pk=person.pk).password == person.password
+
+
+def test_the_token_of_a_mailed_link_is_kept_by_the_browser_for_that_page_alone(link, client, settings):
+    settings.SESSION_COOKIE_SECURE = True
+
+    answer = client.get(link)
+    cookie = answer.cookies["password_reset"]
+
+    token = link.split("/")[-2]
+    assert token not in answer.headers["Location"]
+    assert cookie.value == token
+    assert cookie["path"] == answer.headers["Location"]
+    assert cookie["httponly"]
+    assert cookie["secure"]
+    assert cookie["samesite"] == "Lax"
+    set_password(client, link, "a new horse for the battery")
+    assert not client.cookies["password_reset"].value
 
 
 def test_a_weak_password_is_refused_with_a_reason(link, client, anonymous):
