@@ -225,6 +225,7 @@ AUTH_PASSWORD_VALIDATORS = [
 PASSWORD_RESET_TIMEOUT = env.number("PASSWORD_RESET_MINUTES", 60) * 60
 INVITATION_LIFETIME = timedelta(days=env.number("INVITATION_DAYS", 14))
 
+SESSION_ENGINE = "accounts.cookies"
 CSRF_COOKIE_HTTPONLY = True  # no script of ours reads it
 SECURE_CSP = {
     "default-src": [CSP.SELF],

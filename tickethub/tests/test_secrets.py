@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.core import mail
 from django.db import connection
+from django.test import Client
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -13,11 +15,12 @@ from projects.tests.factories import ProjectFactory
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/"
+LINK = re.compile(r"/password/reset/\S+")
 
 
 def everything_stored():
-    """Every column of every row of every table, models or none, as one text."""
-    stored = []
+    """Every column of every row of every table, models or none, and what sessions hold, as one text."""
+    stored = [repr(session.get_decoded()) for session in Session.objects.all()]
     with connection.cursor() as cursor:
         for table in connection.introspection.table_names(cursor):
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 a table of this database
@@ -44,13 +47,19 @@ def test_no_token_is_kept_in_clear(django_capture_on_commit_callbacks):
         accepted = post("invitations/", email=guest.email, **invite)["token"]
         post("auth/password/reset/", email=owner.email)
     post("invitations/accept/", token=accepted, access=guests["access"])
-    reset = re.search(r"and token (\S+)", "".join(message.body for message in mail.outbox))[1]
+    mails = "".join(message.body for message in mail.outbox)
+    reset = re.search(r"and token (\S+)", mails)[1]
     post("auth/token/blacklist/", refresh=guests["refresh"])
+    browser = Client()
+    assert browser.get(LINK.search(mails)[0], follow=True).context["validlink"]
+    browser.force_login(owner)
+    cookies = [cookie.value for cookie in browser.cookies.values()]
 
     stored = everything_stored()
     pairs = [login, fresh, guests]
-    tokens = [token for pair in pairs for token in pair.values()] + [pending, accepted, reset]
+    tokens = [token for pair in pairs for token in pair.values()] + [pending, accepted, reset, *cookies]
     parts = [part for token in tokens for part in (token, token.split(".")[-1])]  # what is signed, and the signature
     assert not [part for part in parts if part in stored]
     assert User.objects.get(pk=owner.pk).password in stored  # so it would be found
     assert "new@example.org" in stored
+    assert f"'_auth_user_id': '{owner.pk}'" in stored
