@@ -7,7 +7,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import close_old_connections, transaction
 from rest_framework import serializers
-from rest_framework.exceptions import ErrorDetail
+from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 
@@ -141,8 +141,15 @@ class LoginSerializer(TokenObtainPairSerializer):
         self.fields["password"].trim_whitespace = False
 
     @classmethod
+    @transaction.atomic
     def get_token(cls, user):
-        return user.sessions.create().refresh_token()
+        """Begin the session of a user, locked: what ends sessions ends this one as well, or has come first, since the
+        password was compared.
+        """
+        locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
+        if not locked.is_active or locked.password != user.password:
+            raise AuthenticationFailed(cls.default_error_messages["no_active_account"], "no_active_account")
+        return locked.sessions.create().refresh_token()
 
 
 def of_living_session(token):

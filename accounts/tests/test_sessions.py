@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts.models import Session
+from accounts.models import Session, User
 from accounts.tests.checks import all_at_once, nothing_changes, refused
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tests.test_admin import Desk, told
@@ -65,6 +65,25 @@ def test_each_login_is_a_session_of_its_own(user):
 def test_a_refused_login_begins_none(user):
     with nothing_changes():
         refused(APIClient().post(LOGIN, {"email": user.email, "password": "wrong"}), 401)
+
+
+def set_new_password(user):
+    user.set_password("a wholly new one")
+    user.save()
+
+
+@pytest.mark.parametrize("end", [User.deactivate, set_new_password], ids=["closed", "a new password"])
+def test_a_login_that_is_overtaken_by_what_ends_sessions_begins_none(user, monkeypatch, end):
+    check = User.check_password
+
+    def overtaken(self, password):
+        is_right = check(self, password)
+        end(User.objects.get(pk=self.pk))
+        return is_right
+
+    monkeypatch.setattr(User, "check_password", overtaken)
+    refused(APIClient().post(LOGIN, {"email": user.email, "password": PASSWORD}), 401, "no_active_account")
+    assert not user.sessions.open().exists()
 
 
 def test_a_session_goes_on_in_the_tokens_that_come_of_it(user):
@@ -217,3 +236,14 @@ def test_who_may_only_look_ends_none(client, user):
     assert client.get(Desk.url(Session, "changelist")).status_code == 200
     client.post(Desk.url(Session, "changelist"), data)
     assert Session.objects.get().ended_at is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_logging_in_and_closing_at_once_no_session_is_left(as_user, user):
+    """However the two come about each other: an account that is opened again has no login of before."""
+    for _ in range(5):
+        person = UserFactory()
+        credentials = {"email": person.email, "password": PASSWORD}
+        logins = [partial(as_user().post, LOGIN, credentials) for _ in range(4)]
+        all_at_once([partial(as_user(person).delete, ME), *logins])
+        assert not person.sessions.open().exists()
