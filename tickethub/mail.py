@@ -1,4 +1,4 @@
-"""Mail: sent while requests go on, and shown in development."""
+"""Mail: sent while requests go on, and shown in development where no server takes it."""
 
 import logging
 import time
@@ -8,6 +8,7 @@ from threading import BoundedSemaphore
 
 from django.conf import settings
 from django.core.mail.backends import console
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import close_old_connections
 
 LATER = 0.1  # seconds
@@ -58,6 +59,15 @@ def attempt_apart(send, *words):
         attempt(send, *words)
     finally:
         close_old_connections()
+
+
+class NoBackend(BaseEmailBackend):
+    """Sends nothing, and tells so: in production what is printed is kept, and mails have links that set passwords."""
+
+    def send_messages(self, email_messages):
+        for _ in email_messages:
+            logger.warning("A mail is not sent: EMAIL_HOST is not set")
+        return 0
 
 
 class ConsoleBackend(console.EmailBackend):

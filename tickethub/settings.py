@@ -95,7 +95,7 @@ MAILERS = {
         },
     }
     if EMAIL_HOST_NAME
-    else {"BACKEND": "tickethub.mail.ConsoleBackend"}
+    else {"BACKEND": f"tickethub.mail.{'Console' if DEBUG else 'No'}Backend"}
 }
 MAIL_THREADS = 2  # which send mails while requests go on; with none, requests send them
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "TicketHub <tickethub@localhost>")

@@ -14,6 +14,7 @@ from accounts.tests.factories import UserFactory
 from projects.tests.factories import ProjectFactory
 from tickethub import mail as mails
 from tickethub.env import BASE_DIR
+from tickethub.tests.test_env import PRODUCTION, run
 
 API = "/api/v1/"
 
@@ -96,3 +97,16 @@ def test_a_process_that_ends_sends_what_waits():
 def test_while_the_database_is_away_no_link_is_promised(anonymous):
     with patch.object(connection, "ensure_connection", side_effect=OperationalError("gone")):
         refused(anonymous.post(f"{API}auth/password/reset/", {"email": "ada@example.org"}), 503, "unavailable")
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_mails_are_printed_in_development_alone(debug):
+    program = (
+        "import django; django.setup(); from django.core.mail import send_mail; "
+        "send_mail('Hello', 'LINK', None, ['a@b.org'])"
+    )
+    told = run("-c", program, **PRODUCTION, DEBUG=str(debug), DJANGO_SETTINGS_MODULE="tickethub.settings")
+    assert told.returncode == 0, told.stderr
+    assert ("LINK" in told.stdout + told.stderr) == debug
+    assert ("A mail is not sent: EMAIL_HOST is not set" in told.stderr) != debug
+    assert ("a@b.org" in told.stdout + told.stderr) == debug
