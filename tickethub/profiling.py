@@ -1,15 +1,19 @@
 """Silk, kept from failing the requests that it watches."""
 
+import json
 import logging
+import re
 
 from django.conf import settings
 from django.db import DatabaseError
 from silk import sql
 from silk.collector import DataCollector
 from silk.middleware import SilkyMiddleware
+from silk.model_factory import RequestModelFactory
 
 logger = logging.getLogger(__name__)
 SILK_PATH = "/silk/"
+MISTAKEN = {400, 404, 405, 413, 415}  # answers to what was meant for another address: who knows what is in it
 
 
 class SilkMiddleware(SilkyMiddleware):
@@ -27,10 +31,31 @@ class SilkMiddleware(SilkyMiddleware):
         if request.path.startswith(SILK_PATH):
             response._csp_config = settings.SILK_CSP  # as csp_override does, which cannot reach included addresses
         try:
+            if response.status_code in MISTAKEN:
+                forget(request)
             return super().process_response(request, response)
         except Exception as error:
             logger.warning("Silk could not record a response: %s", error or type(error).__name__)
             return response
+
+
+def forget(request):
+    """Have Silk not keep a request after all."""
+    recorded = DataCollector().request
+    DataCollector().clear()
+    request.silk_is_intercepted = False
+    if recorded:
+        recorded.delete()
+
+
+def query_params(factory):
+    """What Silk keeps of a query: not the values of what has the name of a secret."""
+    secret = re.compile("|".join(settings.SILKY_SENSITIVE_KEYS), re.IGNORECASE)
+    told = {
+        name: factory.CLEANSED_SUBSTITUTE if secret.search(name) else value
+        for name, value in factory.request.GET.items()
+    }
+    return json.dumps(told) if told else ""
 
 
 def explain(*args, explain=sql._explain_query):
@@ -42,4 +67,5 @@ def explain(*args, explain=sql._explain_query):
         return None
 
 
+RequestModelFactory.query_params = query_params
 sql._explain_query = explain

@@ -23,7 +23,7 @@ api = [
 urlpatterns = [
     path("", views.HomePage.as_view(), name="home"),
     path("api/v1/", include(api)),
-    re_path(r"^api/", unknown_api_address),
+    re_path(r"^api/", unknown_api_address, name="unknown"),
     path("invitations/accept/", views.InvitationPage.as_view(), name="invitation"),
     path("password/reset/<uidb64>/<token>/", views.password_reset, name="password_reset_confirm"),
     path("password/reset/done/", views.PasswordResetDonePage.as_view(), name="password_reset_complete"),
