@@ -17,8 +17,10 @@ import sqlite3
 import sys
 import time
 from collections import Counter, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, fields
+from itertools import islice
 
 import psycopg
 import writers  # noqa: F401 which sets up Django
@@ -31,7 +33,7 @@ from report import migrate
 
 SEED = 1
 PASSWORD = "a-password-for-benchmarks"
-BATCH = 20_000  # rows that are held before they are written
+BATCH = 20_000  # rows that are made, and then written while the next are made
 USER = "id username email first_name last_name date_joined password is_superuser is_staff is_active"
 TASK = "id created_at number title description priority due_date position version updated_at completed_at"
 EVENT = "id project_id seq nonce type object_id at actor_id request_id changes object task_id other_task_id user_id"
@@ -119,7 +121,7 @@ class Postgres:
 
 class SQLite:
     def __init__(self, path):
-        self.connection = sqlite3.connect(path)
+        self.connection = sqlite3.connect(path, check_same_thread=False)
         for pragma in ("journal_mode = OFF", "synchronous = OFF", "cache_size = -1000000", "temp_store = MEMORY"):
             self.connection.execute(f"PRAGMA {pragma}")
         self.kept = {table: [how_kept(name) for name in names] for table, names in COLUMNS.items()}
@@ -170,24 +172,25 @@ def fill(size, seed=SEED):
     """Fill the database that DATABASE_URL names. Gives how many rows each table got."""
     migrate()
     connections.close_all()  # or SQLite would not let go of its journal
-    counts, held, holding = Counter(), defaultdict(list), 0
-    with closing(database()) as target:
+    counts = Counter()
+    with closing(database()) as target, ThreadPoolExecutor(1) as writer:
         if target.connection.execute("SELECT 1 FROM accounts_user LIMIT 1").fetchone():
             sys.exit("This database is in use already")
 
-        def write():
+        def write(rows_of):
             for table in TABLES:
-                if rows := held.pop(table, None):
+                if rows := rows_of.get(table):
                     target.write(table, rows)
                     counts[table] += len(rows)
 
-        for table, row in everything(size, seed):
-            held[table].append(row)
-            holding += 1
-            if holding == BATCH:
-                write()
-                holding = 0
-        write()
+        rows, written = everything(size, seed), writer.submit(write, {})
+        while batch := list(islice(rows, BATCH)):
+            held = defaultdict(list)
+            for table, row in batch:
+                held[table].append(row)
+            written.result()  # at most one batch is being written while the next one is made
+            written = writer.submit(write, held)
+        written.result()
         target.finish()
     return counts
 
