@@ -78,9 +78,7 @@ def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=
         log = log or stack.enter_context(tempfile.TemporaryFile("w+"))
         started = []
         for port in free_ports(count):
-            address = ["-v", "0", "-b", "127.0.0.1", "-p", str(port)]
-            command = [sys.executable, "-m", module, *address, application]
-            started.append(Server(port, command, cwd, {**os.environ, **environment}, log))
+            started.append(begin(port, log, application, module, cwd, **environment))
             stack.callback(started[-1].end)
         try:
             for server in started:
@@ -90,6 +88,12 @@ def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=
             log.seek(0)
             tell(f"The servers' last words:\n{log.read()[-3000:]}")
             raise
+
+
+def begin(port, log, application="tickethub.asgi:application", module=SERVER, cwd=ROOT, **environment):
+    """A server process that does not answer yet. Its output goes to the file `log`."""
+    command = [sys.executable, "-m", module, "-v", "0", "-b", "127.0.0.1", "-p", str(port), application]
+    return Server(port, command, cwd, {**os.environ, **environment}, log)
 
 
 def listens(port):

@@ -57,18 +57,21 @@ def migrate():
     call_command("migrate", verbosity=0)
 
 
-def main(description, large, small, prepare=migrate):
-    """Run what the command line names of the measurements, each `{name: an object with run(report)}`."""
+def main(description, large, small, prepare=migrate, slack=3):
+    """Run what the command line names of the measurements, each `{name: an object with run(report)}`.
+
+    In the small form a figure may be missed by `slack`.
+    """
     parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(large)}; all unless one is named")
-    parser.add_argument("--small", action="store_true", help="less of each, and a third of the figures asked")
+    parser.add_argument("--small", action="store_true", help="less of each, and less asked of the figures")
     options = parser.parse_args()
     measurements = small if options.small else large
     if unknown := set(options.names) - measurements.keys():
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    report = Report(slack=3 if options.small else 1)
+    report = Report(slack if options.small else 1)
     if options.small:
-        tell("The small form: it asks for a third of the required figures.")
+        tell(f"The small form: a figure may be missed by a factor of {slack}.")
     prepare()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))  # for all that are started here

@@ -1,0 +1,98 @@
+"""What speed.py drives: servers that start when first asked for, and rounds in which those compared take turns."""
+
+import atexit
+import statistics
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+
+import wrk
+from asked import World
+from processes import servers
+
+PRODUCTION = {"LOG_LEVEL": "INFO"}  # what writers.py leaves out of it: a line for every request
+_stack = ExitStack()
+atexit.register(_stack.close)
+
+
+@cache
+def world():
+    return World()
+
+
+@cache
+def ours():
+    """One process of TicketHub, which stays up to the end of the program."""
+    return _stack.enter_context(servers(1, **PRODUCTION))[0]
+
+
+@cache
+def floor():
+    return _stack.enter_context(servers(1, application="floor:application"))[0]
+
+
+def start():
+    """Have both up: they start at the same time."""
+    with ThreadPoolExecutor(2) as pool:
+        return [future.result() for future in (pool.submit(ours), pool.submit(floor))]
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of those compared: where it is asked, for what, and with which headers."""
+
+    url: str
+    requests: list
+    headers: dict
+
+
+def our(asked):
+    return Side(ours().url, asked.ours, world().headers)
+
+
+def least(asked):
+    return Side(floor().url, asked.floor, {})
+
+
+@dataclass(frozen=True)
+class Middle:
+    """Of some rounds the median of each figure: requests a second, milliseconds, bytes of an answer with its head."""
+
+    rate: float
+    p50: float
+    p95: float
+    p99: float
+    bytes: float
+
+
+@dataclass(frozen=True)
+class Rounds:
+    """How long those compared are driven. In turns, that a machine with other things to do is as busy for each;
+    `at_once` where the figures do not count.
+    """
+
+    count: int = 3
+    seconds: int = 3
+    at_once: bool = False
+
+    def compare(self, connections, *sides):
+        """Give the Middle of each side."""
+        found = [self.all_at_once(connections, sides)] if self.at_once else self.in_turns(connections, sides)
+        return [middle(rounds) for rounds in zip(*found, strict=True)]
+
+    def in_turns(self, connections, sides):
+        return [
+            [wrk.drive(side.url, side.requests, connections, self.seconds, side.headers) for side in sides]
+            for _ in range(self.count)
+        ]
+
+    def all_at_once(self, connections, sides):
+        runs = [wrk.Run(side.url, side.requests, connections, self.seconds, side.headers) for side in sides]
+        return [run.result() for run in runs]
+
+
+def middle(rounds):
+    names = ("rate", "p50", "p95", "p99")
+    middles = {name: statistics.median(getattr(found, name) for found in rounds) for name in names}
+    return Middle(**middles, bytes=statistics.median(found.bytes / found.requests for found in rounds))
