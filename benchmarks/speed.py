@@ -258,8 +258,11 @@ class Processes:
 
     def rate(self, started, asked):
         share = self.connections // len(started)
-        runs = [wrk.Run(server.url, asked.ours, share, self.seconds, world().headers) for server in started]
-        return sum(run.result().rate for run in runs)
+        runs = [Side(server, asked.ours, world().headers).begin(share, self.seconds) for server in started]
+        rate = sum(run.result().rate for run in runs)
+        for server in started:
+            stage.settle(server)
+        return rate
 
 
 @dataclass(frozen=True)
@@ -311,7 +314,7 @@ class Memory:
     def drive(self, server, mix, requests):
         done = 0
         while done < requests:
-            done += wrk.drive(server.url, mix, 8, self.seconds, world().headers).requests
+            done += Side(server, mix, world().headers).drive(8, self.seconds).requests
         return done
 
 
@@ -334,9 +337,11 @@ class OnSQLite:
             for url in urls:
                 told = json.loads(self.begin("asked.py", url, stdout=subprocess.PIPE).communicate()[0])
                 [server] = stack.enter_context(servers(1, **PRODUCTION, DATABASE_URL=url))
-                places.append((server.url, told))
+                places.append((server, told))
             (_, first), _ = places
-            sides = [Side(url, told["lists"][name], told["headers"]) for name in first["lists"] for url, told in places]
+            sides = [
+                Side(server, told["lists"][name], told["headers"]) for name in first["lists"] for server, told in places
+            ]
             found = self.rounds.compare(1, *sides)
             for name, sqlite, postgres in zip(first["lists"], found[::2], found[1::2], strict=True):
                 note(f"{name}: SQLite p50 {sqlite.p50:.1f} ms, PostgreSQL {postgres.p50:.1f} ms")

@@ -2,6 +2,7 @@
 
 import atexit
 import statistics
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from functools import cache
 
 import wrk
 from asked import World
-from processes import servers
+from processes import Server, servers, times_of
 
 PRODUCTION = {"LOG_LEVEL": "INFO"}  # what writers.py leaves out of it: a line for every request
 _stack = ExitStack()
@@ -40,19 +41,35 @@ def start():
 
 @dataclass(frozen=True)
 class Side:
-    """One of those compared: where it is asked, for what, and with which headers."""
+    """One of those compared: who is asked, for what, and with which headers."""
 
-    url: str
+    server: Server
     requests: list
     headers: dict
 
+    def begin(self, connections, seconds):
+        return wrk.Run(self.server.url, self.requests, connections, seconds, self.headers)
+
+    def drive(self, connections, seconds):
+        found = self.begin(connections, seconds).result()
+        settle(self.server)
+        return found
+
 
 def our(asked):
-    return Side(ours().url, asked.ours, world().headers)
+    return Side(ours(), asked.ours, world().headers)
 
 
 def least(asked):
-    return Side(floor().url, asked.floor, {})
+    return Side(floor(), asked.floor, {})
+
+
+def settle(server):
+    """Wait until a server is done: wrk goes without the last answers, on which it still works."""
+    before, now = None, times_of(server.pid)
+    while now != before:
+        time.sleep(0.25)
+        before, now = now, times_of(server.pid)
 
 
 @dataclass(frozen=True)
@@ -82,14 +99,10 @@ class Rounds:
         return [middle(rounds) for rounds in zip(*found, strict=True)]
 
     def in_turns(self, connections, sides):
-        return [
-            [wrk.drive(side.url, side.requests, connections, self.seconds, side.headers) for side in sides]
-            for _ in range(self.count)
-        ]
+        return [[side.drive(connections, self.seconds) for side in sides] for _ in range(self.count)]
 
     def all_at_once(self, connections, sides):
-        runs = [wrk.Run(side.url, side.requests, connections, self.seconds, side.headers) for side in sides]
-        return [run.result() for run in runs]
+        return [run.result() for run in [side.begin(connections, self.seconds) for side in sides]]
 
 
 def middle(rounds):

@@ -92,7 +92,7 @@ class Run:
     def __init__(self, url, requests, connections, seconds, headers=()):
         headers = {"Content-Type": "application/json", **dict(headers)}
         self.lists = {"headers": as_lua(headers), "requests": as_lua([list(request) for request in requests])}
-        self.arguments = ["-t1", f"-c{connections}", "--timeout", "30s", url]
+        self.arguments = ["-t1", f"-c{connections}", "--timeout", "600s", url]
         self.begin(seconds)
 
     def begin(self, seconds):
@@ -114,7 +114,3 @@ class Run:
             return found
         self.begin(2 * self.seconds)
         return self.result()
-
-
-def drive(*arguments, **options):
-    return Run(*arguments, **options).result()
