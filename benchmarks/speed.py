@@ -12,6 +12,7 @@ An empty database is filled: `large`, or with little for `--small`, which only s
 import json
 import math
 import os
+import secrets
 import statistics
 import subprocess
 import sys
@@ -110,7 +111,7 @@ def cost(asked):
     client, counts = Client(SERVER_NAME="127.0.0.1", headers=world().headers), []
     for method, path, body in asked.ours[:3]:
         with CaptureQueriesContext(connection) as queries:
-            answer = client.generic(method, path, (body or "").replace("@n@", "0"), "application/json")
+            answer = client.generic(method, path, (body or "").replace("@n@", secrets.token_hex(4)), "application/json")
         check(answer.status_code < 300, f"{method} {path} gave {answer.status_code}: {answer.content[:300]}")
         counts.append(len(queries))
     return int(statistics.median(counts)), len(answer.content)
