@@ -68,7 +68,8 @@ class Table:
     def run(self, report):
         server, _ = stage.start()
         note(f"{world().tasks:,} tasks in {world().projects} projects; the table's has {world().ordinary.size:,}")
-        tell(f"{'':20} at once  {'TicketHub':>31}  {'floor':>31}   p50   rate  queries    bytes  memory")
+        sides = "".join(f"  {f'{side}: rate, p50, p99, CPU':>41}" for side in ("TicketHub", "its floor"))
+        tell(f"{'':20} at once{sides}   p50   rate queries   bytes  memory")
         curves = {}
         for asked in world().everything():
             compare_rows(asked)
@@ -78,7 +79,7 @@ class Table:
                 tell(
                     f"{asked.name:20} {connections:7}  {figures(ours)}  {figures(floor)}"
                     f" {ours.p50 / floor.p50:5.1f}  {ours.rate / floor.rate:5.2f}"
-                    f"  {queries:7}  {size:7,}  {server.memory() / MB:4.0f} MB"
+                    f" {queries:7} {size:7,}  {server.memory() / MB:4.0f} MB"
                 )
                 curves.setdefault(asked.name, []).append((connections, ours.rate))
                 self.judge(report, asked.name, connections, ours, floor)
@@ -93,7 +94,7 @@ class Table:
 
 
 def figures(found):
-    return f"{found.rate:7,.0f}/s {found.p50:7.1f} {found.p99:7.1f} ms"
+    return f"{found.rate:7,.1f}/s {found.p50:7.1f} {found.p99:7.1f} {found.cpu:6.1f} ms"
 
 
 def compare_rows(asked):

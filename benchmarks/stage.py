@@ -5,7 +5,7 @@ import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cache
 
 import wrk
@@ -51,9 +51,11 @@ class Side:
         return wrk.Run(self.server.url, self.requests, connections, seconds, self.headers)
 
     def drive(self, connections, seconds):
+        before, _ = times_of(self.server.pid)
         found = self.begin(connections, seconds).result()
         settle(self.server)
-        return found
+        after, _ = times_of(self.server.pid)
+        return replace(found, cpu=1000 * (after - before) / found.requests)
 
 
 def our(asked):
@@ -74,13 +76,13 @@ def settle(server):
 
 @dataclass(frozen=True)
 class Middle:
-    """Of some rounds the median of each figure: requests a second, milliseconds, bytes of an answer with its head."""
+    """Of some rounds the median of each figure: requests a second, latencies and the server's CPU in milliseconds."""
 
     rate: float
     p50: float
     p95: float
     p99: float
-    bytes: float
+    cpu: float
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,4 @@ class Rounds:
 
 
 def middle(rounds):
-    names = ("rate", "p50", "p95", "p99")
-    middles = {name: statistics.median(getattr(found, name) for found in rounds) for name in names}
-    return Middle(**middles, bytes=statistics.median(found.bytes / found.requests for found in rounds))
+    return Middle(*(statistics.median(getattr(found, field.name) for found in rounds) for field in fields(Middle)))

@@ -41,7 +41,9 @@ LONGEST = 100  # seconds
 
 @dataclass(frozen=True)
 class Found:
-    """What one run of wrk found. Latencies are in milliseconds, bytes those of the answers with their heads."""
+    """What one run of wrk found. Latencies are in milliseconds, bytes those of the answers with their heads, and `cpu`
+    is what the server's process took for a request, where somebody looked, in milliseconds.
+    """
 
     requests: int
     seconds: float
@@ -50,6 +52,7 @@ class Found:
     p99: float
     bytes: int
     failed: int
+    cpu: float = 0
 
     @property
     def rate(self):
