@@ -26,7 +26,7 @@ import httpx
 import stage
 import wrk
 from asked import API, get
-from client import check, tell
+from client import Failure, check, tell
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -75,9 +75,13 @@ class Table:
             compare_rows(asked)
             queries, size = cost(asked)
             for connections in self.connections:
-                ours, floor = self.rounds.compare(connections, our(asked), least(asked))
+                try:
+                    ours, floor = self.rounds.compare(connections, our(asked), least(asked))
+                except Failure as failure:  # the rest is worth knowing all the same
+                    report.true(f"{asked.name} at {connections}", False, str(failure))
+                    continue
                 tell(
-                    f"{asked.name:20} {connections:7}  {figures(ours)}  {figures(floor)}"
+                    f"{asked.name:22} {connections:5}  {figures(ours)}  {figures(floor)}"
                     f" {ours.p50 / floor.p50:5.1f}  {ours.rate / floor.rate:5.2f}"
                     f" {queries:7} {size:7,}  {server.memory() / MB:4.0f} MB"
                 )
