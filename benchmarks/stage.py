@@ -10,8 +10,10 @@ from functools import cache
 
 import wrk
 from asked import World
+from django.db import connection
 from processes import Server, servers, times_of
 
+LONGEST = 60  # seconds for what a server is still at
 PRODUCTION = {"LOG_LEVEL": "INFO"}  # what writers.py leaves out of it: a line for every request
 _stack = ExitStack()
 atexit.register(_stack.close)
@@ -55,7 +57,8 @@ class Side:
         found = self.begin(connections, seconds).result()
         settle(self.server)
         after, _ = times_of(self.server.pid)
-        return replace(found, cpu=1000 * (after - before) / found.requests)
+        done = found.requests + connections  # with those that wrk did not wait for
+        return replace(found, cpu=1000 * (after - before) / done)
 
 
 def our(asked):
@@ -67,11 +70,19 @@ def least(asked):
 
 
 def settle(server):
-    """Wait until a server is done: wrk goes without the last answers, on which it still works."""
-    before, now = None, times_of(server.pid)
-    while now != before:
+    """Wait until a server is done: wrk goes without the last answers, on which it and the database still work."""
+    before, now, end = None, times_of(server.pid), time.monotonic() + LONGEST
+    while (now != before or is_database_busy()) and time.monotonic() < end:
         time.sleep(0.25)
         before, now = now, times_of(server.pid)
+
+
+def is_database_busy():
+    if connection.vendor == "sqlite":  # which works within the server
+        return False
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid() LIMIT 1")
+        return bool(cursor.fetchone())
 
 
 @dataclass(frozen=True)
