@@ -5,7 +5,7 @@ from rest_framework_simplejwt.exceptions import AuthenticationFailed, InvalidTok
 from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from accounts.models import Session
+from accounts.models import Session, User
 
 
 class SessionTokenAuthentication(JWTAuthentication):
@@ -24,9 +24,19 @@ def session_of(token, sessions=Session.objects):
     if session is None:
         raise InvalidToken("This token was revoked.")
     if not session.user.is_active:
-        raise AuthenticationFailed("User is inactive", code="user_inactive")
+        raise inactive()
     if token.get(jwt_settings.REVOKE_TOKEN_CLAIM) != get_md5_hash_password(session.user.password):
         raise AuthenticationFailed("The user's password has been changed.", code="password_changed")
     if not session.is_open:
         raise InvalidToken("This token was revoked.")
     return session
+
+
+def inactive():
+    return AuthenticationFailed("User is inactive", code="user_inactive")
+
+
+def hold_account(user):
+    """Keep the account of `user` open until the transaction ends. Raises AuthenticationFailed if it is closed."""
+    if not User.objects.filter(pk=user.pk).locked().get().is_active:
+        raise inactive()

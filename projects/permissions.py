@@ -1,18 +1,45 @@
 """Who may do what in a project: read as sentences. Who may see it is `visible_to` on the QuerySets."""
 
+from functools import partial
+
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
-from projects.models import Project, Role
+from projects.models import Membership, Project, Role
+from tickethub.errors import Overtaken
+from tickethub.transactions import check_again
 
 
-def require_role(user, project, role, *, archived_too=False):
-    """Raise PermissionDenied unless `user` has at least `role` in `project`, and Conflict if it is archived."""
-    has = project.role_of(user)
-    if has is None or not has.covers(role):
+def require_role(user, project, role, *, archived_too=False, locked=False):
+    """Raise PermissionDenied unless `user` has at least `role` in `project`, and Conflict if it is archived.
+
+    Unless both are `locked`, they are looked at again when the write is done. By then it has a number in the log, so
+    that who removes or demotes the caller or archives the project came before and is seen, or waits and comes after.
+    """
+    has, project.archived_at = standing(user, project)
+    if not has.covers(role):
         raise PermissionDenied
     if not archived_too:
         project.refuse_if_archived()
+    if not locked:
+        check_again(partial(refuse_if_overtaken, user, project, role, archived_too))
+
+
+def standing(user, project):
+    """The role of `user` in `project`, and when that was archived. Raises Overtaken for an outsider.
+
+    That they are by now: before, they found what they are about to write, or would not have come here.
+    """
+    found = Membership.objects.filter(user=user, project=project).values_list("role", "project__archived_at").first()
+    if found is None:
+        raise Overtaken
+    return Role(found[0]), found[1]
+
+
+def refuse_if_overtaken(user, project, role, archived_too):
+    has, archived_at = standing(user, project)
+    if not has.covers(role) or (archived_at and not archived_too):
+        raise Overtaken
 
 
 class IsProjectMember(BasePermission):
@@ -35,8 +62,10 @@ class MayEditProject(BasePermission):
 
     def has_object_permission(self, request, view, obj):
         if request.method not in SAFE_METHODS:
-            needed = Role.OWNER if request.method == "DELETE" else Role.ADMIN
-            require_role(request.user, obj, needed, archived_too=True)
+            deletes = request.method == "DELETE"
+            if deletes:  # the membership as well, which cannot be looked at again
+                list(obj.memberships.filter(user=request.user).locked())
+            require_role(request.user, obj, Role.OWNER if deletes else Role.ADMIN, archived_too=True, locked=deletes)
         return True
 
 
@@ -51,6 +80,9 @@ class MayManageRole(BasePermission):
     def has_object_permission(self, request, view, obj):
         if request.method in SAFE_METHODS:
             return True
-        leaving = request.method == "DELETE" and getattr(obj, "user", None) == request.user
-        require_role(request.user, obj.project, Role.VIEWER if leaving else role_to_manage(obj.role))
+        own = getattr(obj, "user", None) == request.user
+        if own:  # what allows it changes by it
+            obj.project.lock()
+        leaving = own and request.method == "DELETE"
+        require_role(request.user, obj.project, Role.VIEWER if leaving else role_to_manage(obj.role), locked=own)
         return True

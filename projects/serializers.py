@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 from rest_framework import serializers
 
+from accounts.authentication import hold_account
 from accounts.serializers import UserSerializer
 from projects.mail import send_invitation
 from projects.models import Invitation, Label, Membership, Project, Role, Status
@@ -52,8 +53,10 @@ class ProjectSerializer(ChangedFieldsSerializer):
 
     @transaction.atomic
     def create(self, validated_data):
+        owner = self.context["request"].user
+        hold_account(owner)  # or, closed in this moment, it would leave a project that nobody owns
         project = super().create(validated_data)
-        project.memberships.create(user=self.context["request"].user, role=Role.OWNER)
+        project.memberships.create(user=owner, role=Role.OWNER)
         project.role = Role.OWNER
         return project
 

@@ -6,6 +6,7 @@ from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
+from accounts.authentication import hold_account
 from projects.filters import InvitationFilter, LabelFilter, MembershipFilter, ProjectFilter, StatusFilter
 from projects.models import Invitation, Label, Membership, Project, Role, Status
 from projects.permissions import (
@@ -77,7 +78,8 @@ class MembershipViewSet(UpdateModelMixin, DestroyModelMixin, mixins.ListModelMix
 
     def perform_update(self, serializer):
         role = serializer.validated_data.get("role", serializer.instance.role)
-        require_role(self.request.user, serializer.instance.project, role_to_manage(role))
+        own = serializer.instance.user == self.request.user
+        require_role(self.request.user, serializer.instance.project, role_to_manage(role), locked=own)
         if serializer.instance.role == Role.OWNER != role:
             serializer.instance.refuse_for_last_owner()
         serializer.save()
@@ -127,6 +129,9 @@ class InvitationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMix
         invitation = invitations.filter(email=request.user.email).select_for_update(no_key=True).first()
         if invitation is None:
             raise Http404
+        hold_account(request.user)
+        invitation.project.lock()
+        invitation.project.refresh_from_db(fields=["archived_at"])
         invitation.project.refuse_if_archived()
         membership = invitation.accept(request.user)
         return Response(MembershipSerializer(membership).data, status=status.HTTP_201_CREATED)

@@ -19,6 +19,10 @@ class Conflict(exceptions.APIException):
     default_code = "conflict"
 
 
+class Overtaken(exceptions.PermissionDenied):
+    """What a write rests on went while the write waited. Done again, it gets the answer of now."""
+
+
 class Gone(exceptions.APIException):
     """410 `resync`: the log does not reach back that far."""
 

@@ -1,11 +1,14 @@
 """Writes of the API: one transaction each, done again when two of them waited for each other."""
 
 from contextlib import nullcontext
+from contextvars import ContextVar
 from functools import wraps
 from threading import RLock
 
 from django.db import IntegrityError, OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected, ForeignKeyViolation, SerializationFailure
+
+from tickethub.errors import Overtaken
 
 ATTEMPTS = 4
 # What PostgreSQL ends a transaction with when another one came between: the two waited for each other, or one removed
@@ -14,12 +17,20 @@ CAME_BETWEEN = (DeadlockDetected, SerializationFailure, ForeignKeyViolation)
 # SQLite has one writer at a time and no queue: who waits tries again, ever more seldom, and of sixteen some try in vain
 # for longer than its timeout. So the writers of a process queue here.
 TURN = RLock()
+CHECKS = ContextVar("checks", default=None)
+
+
+def check_again(check):
+    """Have `check` called as well when the write under way is done, before its commit. It raises Overtaken."""
+    checks = CHECKS.get()
+    if checks is not None:
+        checks.append(check)
 
 
 def in_transaction(handler):
     """Make a view's handler one transaction, done again when another one came between: nothing of it stands then.
 
-    Raises OperationalError or IntegrityError when that happened ATTEMPTS times in a row.
+    Raises OperationalError, IntegrityError or Overtaken when that happened ATTEMPTS times in a row.
     """
 
     @wraps(handler)
@@ -27,10 +38,22 @@ def in_transaction(handler):
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with TURN if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
-                    return handler(*args, **kwargs)
-            except (OperationalError, IntegrityError) as error:
-                if attempt == ATTEMPTS or not isinstance(error.__cause__, CAME_BETWEEN):
+                    return checked_again(handler, *args, **kwargs)
+            except (OperationalError, IntegrityError, Overtaken) as error:
+                came_between = isinstance(error, Overtaken) or isinstance(error.__cause__, CAME_BETWEEN)
+                if attempt == ATTEMPTS or not came_between:
                     raise
         return None
 
     return run
+
+
+def checked_again(handler, *args, **kwargs):
+    token = CHECKS.set([])
+    try:
+        answer = handler(*args, **kwargs)
+        for check in CHECKS.get():
+            check()
+    finally:
+        CHECKS.reset(token)
+    return answer

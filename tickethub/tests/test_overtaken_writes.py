@@ -1,0 +1,196 @@
+"""A write and the checks it rests on are one: who is removed or demoted, or what is archived, is so for all that comes
+after it in the log.
+"""
+
+from functools import partial
+from threading import Event, Thread, current_thread
+from time import sleep
+from unittest.mock import patch
+
+import pytest
+from django.db import connections, transaction
+from django.utils import timezone
+
+from accounts.tests.factories import UserFactory
+from comments.tests.factories import CommentFactory
+from projects.models import Project
+from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory
+from tasks.tests.factories import TaskFactory, TaskRelationFactory
+
+pytestmark = pytest.mark.django_db(transaction=True)
+API = "/api/v1/"
+
+
+class Site:
+    """A project, somebody with a role there, and what they write to."""
+
+    def __init__(self, role="member"):
+        self.project = ProjectFactory(owner=UserFactory())
+        self.owner = self.project.memberships.get().user
+        self.membership = MembershipFactory(project=self.project, role=role)
+        self.task, self.other = TaskFactory.create_batch(2, project=self.project, created_by=self.membership.user)
+        self.label = LabelFactory(project=self.project)
+        self.relation = TaskRelationFactory(source=self.task, target=self.other)
+        self.comment = CommentFactory(task=self.task, author=self.membership.user)
+
+    def events(self, client):
+        log = client.get(f"{API}events/", {"project": self.project.key, "after": self.cursor}).json()["results"]
+        return [event["type"] for event in log]
+
+    def note_the_log(self, client):
+        self.cursor = client.get(f"{API}events/", {"project": self.project.key}).json()["cursor"]
+
+
+WRITES = {
+    "make a task": lambda site: ("post", "tasks/", {"project": str(site.project.pk), "title": "New"}),
+    "change a task": lambda site: ("patch", f"tasks/{site.task.pk}/", {"title": "New"}),
+    "move a task": lambda site: ("post", f"tasks/{site.task.pk}/move/", {"after": str(site.other.pk)}),
+    "change tasks": lambda site: ("post", "tasks/bulk/", {"ids": [str(site.task.pk)], "set": {"title": "New"}}),
+    "delete a task": lambda site: ("delete", f"tasks/{site.task.pk}/", None),
+    "relate tasks": lambda site: (
+        "post",
+        "relations/",
+        {"source": str(site.task.pk), "target": str(site.other.pk), "type": "duplicates"},
+    ),
+    "part tasks": lambda site: ("delete", f"relations/{site.relation.pk}/", None),
+    "comment": lambda site: ("post", "comments/", {"task": str(site.task.pk), "body": "New"}),
+    "delete a comment": lambda site: ("delete", f"comments/{site.comment.pk}/", None),
+    "make a label": lambda site: ("post", "labels/", {"project": str(site.project.pk), "name": "New"}),
+}
+ENDS = {
+    "remove": lambda site: ("delete", f"memberships/{site.membership.pk}/", None),
+    "demote": lambda site: ("patch", f"memberships/{site.membership.pk}/", {"role": "viewer"}),
+    "archive": lambda site: ("patch", f"projects/{site.project.pk}/", {"archived": True}),
+}
+
+
+def send(client, method, path, body):
+    return getattr(client, method)(API + path, body)
+
+
+class InThread(Thread):
+    """A call under way, with a connection of its own."""
+
+    def __init__(self, call):
+        super().__init__()
+        self.call = call
+        self.start()
+
+    def run(self):
+        try:
+            self.answer = self.call()
+        finally:
+            connections.close_all()
+
+    def result(self):
+        self.join(30)
+        return self.answer
+
+
+@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("write", WRITES)
+def test_what_was_allowed_does_not_come_after_what_ends_it(as_user, write, end):
+    site, checked = Site(), Event()
+    writer, owner = as_user(site.membership.user), as_user(site.owner)
+    site.note_the_log(owner)
+    check, here = Project.refuse_if_archived, current_thread()
+
+    def check_and_dawdle(project):
+        check(project)
+        if current_thread() is not here:
+            checked.set()
+            sleep(0.3)  # long enough for the owner
+
+    with patch.object(Project, "refuse_if_archived", check_and_dawdle):
+        writing = InThread(partial(send, writer, *WRITES[write](site)))
+        assert checked.wait(10)
+        ended = send(owner, *ENDS[end](site))
+    assert ended.status_code in {200, 204}
+    answer = writing.result()
+    assert answer.status_code in {200, 201, 204} | {after(end, write, site)}
+    last = {"remove": "membership.deleted", "demote": "membership.updated", "archive": "project.updated"}
+    events = site.events(owner)
+    assert events[-1] == last[end]
+    assert (len(events) > 1) == (answer.status_code < 400)
+
+
+def after(end, write, site):
+    """The status that a write gets after its end."""
+    method, path, _ = WRITES[write](site)
+    unseen = 404 if method != "post" or path.endswith("/move/") else 400
+    return {"demote": 403, "archive": 409}.get(end, unseen)
+
+
+@pytest.mark.parametrize("end", ["remove", "demote", "archive", "delete"])
+@pytest.mark.parametrize("write", WRITES)
+def test_what_waited_for_its_end_is_answered_as_after_it(as_user, write, end):
+    site = Site()
+    writer = as_user(site.membership.user)
+    with transaction.atomic():
+        if end == "remove":
+            site.membership.delete()
+        elif end == "demote":
+            site.membership.role = "viewer"
+            site.membership.save(update_fields=["role"])
+        elif end == "archive":
+            site.project.archived_at = timezone.now()
+            site.project.save(update_fields=["archived_at"])
+        else:
+            site.project.delete()
+        writing = InThread(partial(send, writer, *WRITES[write](site)))
+        sleep(0.3)  # the write is on its way by now
+    answer = writing.result()
+    assert answer.status_code == after(end, write, site), answer.content
+    if end == "archive":
+        assert answer.json()["code"] == "archived"
+
+
+def close_account(user):
+    user.is_active = False
+    user.save(update_fields=["is_active"])
+
+
+def test_a_project_is_not_made_by_an_account_that_closes_meanwhile(as_user):
+    user = UserFactory()
+    client = as_user(user)
+    with transaction.atomic():
+        close_account(user)
+        writing = InThread(partial(client.post, f"{API}projects/", {"key": "NEW", "name": "New"}))
+        sleep(0.3)
+    assert writing.result().status_code == 401
+    assert not Project.objects.exists()
+
+
+def test_an_account_with_a_project_in_the_making_closes_after_it_and_then_does_not(as_user):
+    user, making = UserFactory(), Event()
+    client, closing = as_user(user), as_user(user)
+    make = Project.make_default_statuses
+
+    def make_and_dawdle(project):
+        make(project)
+        making.set()
+        sleep(0.3)
+
+    with patch.object(Project, "make_default_statuses", make_and_dawdle):
+        writing = InThread(partial(client.post, f"{API}projects/", {"key": "NEW", "name": "New"}))
+        assert making.wait(10)
+        closed = closing.delete(f"{API}users/me/")
+    assert writing.result().status_code == 201
+    assert (closed.status_code, closed.json()["code"]) == (409, "last_owner")
+
+
+@pytest.mark.parametrize(("end", "status"), [("archive", 409), ("close", 401)])
+def test_nobody_is_let_in_by_what_ends_meanwhile(as_user, end, status):
+    project, guest = ProjectFactory(owner=UserFactory()), UserFactory()
+    token = InvitationFactory(project=project, email=guest.email).token
+    client = as_user(guest)
+    with transaction.atomic():
+        if end == "archive":
+            project.archived_at = timezone.now()
+            project.save(update_fields=["archived_at"])
+        else:
+            close_account(guest)
+        writing = InThread(partial(client.post, f"{API}invitations/accept/", {"token": token}))
+        sleep(0.3)
+    assert writing.result().status_code == status
+    assert not project.memberships.filter(user=guest).exists()
