@@ -12,7 +12,7 @@ from accounts.authentication import hold_account
 from accounts.serializers import UserSerializer
 from projects.mail import send_invitation
 from projects.models import Invitation, Label, Membership, Project, Role, Status
-from projects.permissions import require_role
+from projects.permissions import require_role, role_to_manage
 from tickethub.mail import in_background
 from tickethub.serializers import ChangedFieldsSerializer
 
@@ -98,13 +98,19 @@ class NewInvitationSerializer(InvitationSerializer):
         fields = [*InvitationSerializer.Meta.fields, "token", "accept_url"]
 
     def create(self, validated_data):
-        """Make the invitation in place of an open one to the same address, and mail it."""
-        validated_data["project"].invitations.open().filter(email=validated_data["email"]).delete()
+        """Make the invitation in place of an open one to the same address, and mail it.
+
+        The project is locked by now: of two at once to the same address, the second replaces the first.
+        """
+        inviter, project = self.context["request"].user, validated_data["project"]
+        replaced = project.invitations.open().filter(email=validated_data["email"])
+        for role in set(replaced.values_list("role", flat=True)):
+            require_role(inviter, project, role_to_manage(role))
+        replaced.delete()
         invitation = Invitation(**validated_data)
         invitation.token = invitation.make_token()
         invitation.accept_url = f"{settings.PUBLIC_URL}/invitations/accept/#{invitation.token}"
         invitation.save()
-        inviter = self.context["request"].user
         transaction.on_commit(partial(in_background, send_invitation, invitation, inviter))
         return invitation
 

@@ -94,7 +94,8 @@ class InvitationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMix
     """Invitations into the caller's projects, by mail or by a link that the maker passes on.
 
     create: Invite somebody by their address, in place of an open invitation to the same one. A mail goes to it; this
-    answer alone also shows the `token` and `accept_url`. Admins invite viewers and members, owners everybody.
+    answer alone also shows the `token` and `accept_url`. Admins invite viewers and members, owners everybody; so they
+    replace such an invitation.
 
     destroy: Withdraw an invitation.
     """
@@ -116,7 +117,9 @@ class InvitationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMix
         return serializers.get(self.action, InvitationSerializer)
 
     def perform_create(self, serializer):
-        self.check_object_permissions(self.request, Invitation(**serializer.validated_data))
+        invitation = Invitation(**serializer.validated_data)
+        invitation.project.lock()
+        self.check_object_permissions(self.request, invitation)
         serializer.save()
 
     @action(detail=False, methods=["post"])

@@ -3,6 +3,7 @@
 import hashlib
 import re
 from datetime import timedelta
+from functools import partial
 from unittest.mock import patch
 
 import pytest
@@ -10,7 +11,7 @@ from django.core import mail
 from django.db import transaction
 from django.utils import timezone
 
-from accounts.tests.checks import everything, nothing_changes, refused
+from accounts.tests.checks import all_at_once, everything, nothing_changes, refused
 from accounts.tests.factories import UserFactory
 from projects.models import Invitation, Role
 from projects.tests.factories import InvitationFactory, MembershipFactory, ProjectFactory
@@ -128,6 +129,31 @@ def test_a_new_invitation_supersedes_the_open_one_to_the_same_address(as_user, i
         refused(guest.post(f"{URL}accept/", {"token": old["token"]}), 404, "not_found")
     response = guest.post(f"{URL}accept/", {"token": new["token"]})
     assert (response.status_code, response.json()["role"]) == (201, "viewer")
+
+
+@pytest.mark.parametrize("role", ["admin", "owner"])
+def test_an_admin_does_not_take_back_an_owners_invitation_by_inviting_the_same_person(as_user, project, invite, role):
+    made = invite("boss@example.org", role=role).json()
+    admin = as_user(MembershipFactory(project=project, role="admin").user)
+    body = {"project": str(project.pk), "email": "Boss@example.org", "role": "viewer"}
+    with nothing_changes():
+        refused(admin.post(URL, body), 403, "permission_denied")
+    assert str(Invitation.objects.get().pk) == made["id"]
+
+
+def test_an_admin_replaces_an_owners_invitation_of_a_member(as_user, project, invite):
+    invite("new@example.org", role="member")
+    admin = as_user(MembershipFactory(project=project, role="admin").user)
+    body = {"project": str(project.pk), "email": "new@example.org", "role": "viewer"}
+    assert admin.post(URL, body).status_code == 201
+    assert Invitation.objects.get().role == "viewer"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_at_once_to_one_address_one_is_open(as_user, owner, project):
+    body = {"project": str(project.pk), "email": "new@example.org"}
+    assert all_at_once([partial(as_user(owner).post, URL, body) for _ in range(6)]) == [201] * 6
+    assert project.invitations.open().count() == 1
 
 
 def test_it_supersedes_none_of_another_project_or_address_nor_a_used_one(invite, project):
