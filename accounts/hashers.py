@@ -6,7 +6,7 @@ from threading import BoundedSemaphore
 
 from django.conf import settings
 from django.contrib.auth import hashers
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from tickethub.errors import Busy
 
@@ -21,7 +21,8 @@ def turns():
 @contextmanager
 def turn():
     """Wait for a turn to hash. Raises Busy where none comes."""
-    close_old_connections()  # others may have it meanwhile; in a transaction it stays
+    if not connection.in_atomic_block:
+        close_old_connections()  # others may have it meanwhile
     if not turns().acquire(timeout=TURN_WITHIN):
         raise Busy
     try:

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from django.contrib.auth.hashers import Argon2PasswordHasher, make_password
 from django.contrib.auth.tokens import default_token_generator
-from django.db import connection
+from django.db import connection, transaction
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 
@@ -144,3 +144,12 @@ def test_what_was_not_looked_at_does_not_count_as_a_wrong_password(anonymous, us
         patch.setattr(hashers, "TURN_WITHIN", 0.01)
         assert [log_in(anonymous, user).status_code for _ in range(3)] == [503] * 3
     assert log_in(anonymous, user).status_code == 200
+
+
+def test_a_transaction_keeps_its_connection():
+    with transaction.atomic():
+        user = UserFactory()
+        user.set_password(NEW)
+        user.save()
+    user.refresh_from_db()
+    assert user.check_password(NEW)
