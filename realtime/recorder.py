@@ -90,6 +90,8 @@ def tell(row, verb):
     change = ledger.change_of(model, row.pk)
     change.look_again()
     now = None if verb == "deleted" else thing.show(row.pk)
+    if now is None and verb != "deleted":  # what it refers to was removed a moment ago
+        connection.check_constraints()  # which says so now, rather than at the commit
     if verb == "updated" and now == (change.event.object if change.event else change.before):
         return
     if change.event and verb == "updated":

@@ -3,14 +3,19 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 
+from accounts.tests.checks import refused
 from accounts.tests.factories import UserFactory
-from projects.tests.factories import LabelFactory, ProjectFactory
+from projects.tests.factories import LabelFactory, ProjectFactory, StatusFactory
 from realtime.tests.replica import Watch
+from tasks.models import Task
 from tasks.tests.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
+needs_locks_of_rows = pytest.mark.skipif(
+    not connection.features.has_select_for_update, reason="SQLite has one writer at a time"
+)
 
 ROUNDS = 25
 
@@ -43,3 +48,28 @@ def test_a_label_that_is_deleted_while_tasks_get_it_leaves_them_with_a_word(as_u
             answers = at_once(*[attach(task, label) for task in tasks], lambda path=path: as_user(ada).delete(path))
             assert {answer.status_code for answer in answers[:-1]} <= {200, 400}
             assert answers[-1].status_code == 204
+
+
+@needs_locks_of_rows
+@pytest.mark.parametrize("create", [False, True])
+def test_a_status_that_is_deleted_while_a_task_gets_it_is_refused(as_user, monkeypatch, create):
+    """PostgreSQL looks at the commit whether the status is still there; the log looks before."""
+    ada = UserFactory()
+    project = ProjectFactory(owner=ada)
+    task, status = TaskFactory(project=project), StatusFactory(project=project, slug="going")
+    mind_completion, deletions = Task.mind_completion, []
+
+    def delete_status(self):
+        if not deletions:
+            deletions.extend(at_once(lambda: as_user(ada).delete(f"/api/v1/statuses/{status.pk}/")))
+        mind_completion(self)
+
+    monkeypatch.setattr(Task, "mind_completion", delete_status)
+    client = as_user(ada)
+    with Watch():
+        if create:
+            answer = client.post("/api/v1/tasks/", {"project": str(project.pk), "title": "New", "status": "going"})
+        else:
+            answer = client.patch(f"/api/v1/tasks/{task.pk}/", {"status": "going"})
+    assert [deletion.status_code for deletion in deletions] == [204]
+    refused(answer, 400, errors={"status": "does_not_exist"})
