@@ -1,7 +1,5 @@
 """Who may do what in a project: read as sentences. Who may see it is `visible_to` on the QuerySets."""
 
-from functools import partial
-
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
@@ -16,13 +14,14 @@ def require_role(user, project, role, *, archived_too=False, locked=False):
     Unless both are `locked`, they are looked at again when the write is done. By then it has a number in the log, so
     that who removes or demotes the caller or archives the project came before and is seen, or waits and comes after.
     """
-    has, project.archived_at = standing(user, project)
-    if not has.covers(role):
+    if locked or not hasattr(project, "role"):  # else it was just read as the caller sees it
+        project.role, project.archived_at = standing(user, project)
+    if not Role(project.role).covers(role):
         raise PermissionDenied
     if not archived_too:
         project.refuse_if_archived()
     if not locked:
-        check_again(partial(refuse_if_overtaken, user, project, role, archived_too))
+        check_again(refuse_if_overtaken, user, project, role, archived_too)
 
 
 def standing(user, project):
@@ -49,8 +48,16 @@ class IsProjectMember(BasePermission):
 
     def has_object_permission(self, request, view, obj):
         if request.method not in SAFE_METHODS:
-            require_role(request.user, obj if isinstance(obj, Project) else obj.project, self.needed)
+            require_role(request.user, project_of(obj), self.needed)
         return True
+
+
+def project_of(obj):
+    """The project of an object, with the caller's role there where the object was read with it."""
+    project = obj if isinstance(obj, Project) else obj.project
+    if hasattr(obj, "callers_role"):
+        project.role = obj.callers_role
+    return project
 
 
 class IsProjectAdmin(IsProjectMember):
@@ -72,6 +79,16 @@ class MayEditProject(BasePermission):
 def role_to_manage(role):
     """The role one needs to give or take `role`."""
     return Role.ADMIN if Role.MEMBER.covers(role) else Role.OWNER
+
+
+def still_stands(invitation):
+    """Whether who made an invitation may still do so. Their membership is locked, as the project is."""
+    inviter = invitation.invited_by
+    if inviter is None:
+        return True
+    needed = role_to_manage(invitation.role)
+    memberships = invitation.project.memberships.filter(user=inviter).locked()
+    return inviter.is_active and any(Role(membership.role).covers(needed) for membership in memberships)
 
 
 class MayManageRole(BasePermission):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts.tests.checks import all_at_once, nothing_changes, refused
 from accounts.tests.factories import UserFactory
 from projects.models import Invitation, Membership, Role
-from projects.tests.factories import InvitationFactory, MembershipFactory
+from projects.tests.factories import InvitationFactory, MembershipFactory, ProjectFactory
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/invitations/accept/"
@@ -76,6 +76,51 @@ def test_tokens_that_are_not_the_callers_to_use_get_one_and_the_same_404(client)
     for answer in answers:
         refused(answer, 404, "not_found")
     assert len({answer.content for answer in answers}) == 1
+
+
+def lose(membership, way):
+    if way == "leave":
+        membership.delete()
+    elif way == "close":
+        membership.user.deactivate()
+    else:
+        membership.role = way
+        membership.save(update_fields=["role"])
+
+
+@pytest.mark.parametrize(
+    ("role", "way"),
+    [(role, way) for role in Role.values for way in ("leave", "close", "member")] + [("owner", "admin")],
+)
+def test_an_invitation_of_who_may_no_longer_make_it_is_as_good_as_unknown(client, role, way):
+    inviter = MembershipFactory(role="owner")
+    invitation = make(role=role, project=inviter.project, invited_by=inviter.user)
+    lose(inviter, way)
+    with nothing_changes():
+        answer = client.post(URL, {"token": invitation.token})
+        unknown = client.post(URL, {"token": "never-was"})
+    refused(answer, 404, "not_found")
+    assert answer.content == unknown.content
+
+
+@pytest.mark.parametrize(("role", "by"), [("member", "admin"), ("viewer", "admin"), ("admin", "owner")])
+def test_an_invitation_of_who_may_still_make_it_lets_in(client, role, by):
+    inviter = MembershipFactory(role="owner")
+    invitation = make(role=role, project=inviter.project, invited_by=inviter.user)
+    lose(inviter, by)
+    assert client.post(URL, {"token": invitation.token}).status_code == 201
+
+
+def test_who_was_removed_does_not_come_back_by_an_invitation_of_their_own(as_user):
+    project = ProjectFactory(owner=UserFactory())
+    leaver = MembershipFactory(project=project, role="owner")
+    friend = UserFactory()
+    body = {"project": str(project.pk), "email": friend.email, "role": "owner"}
+    token = as_user(leaver.user).post("/api/v1/invitations/", body).json()["token"]
+    leaver.delete()
+    client = as_user(friend)
+    with nothing_changes():
+        refused(client.post(URL, {"token": token}), 404, "not_found")
 
 
 def test_a_token_works_once(client, guest):

@@ -99,6 +99,7 @@ def test_a_project_name_of_several_lines_cannot_forge_the_mail(invite, project):
     [message] = mail.outbox
     assert message.recipients() == ["new@example.org"]
     assert message.subject == "Join Engine Bcc: everybody@example.org on TicketHub"
+    assert "project Engine Bcc: everybody@example.org (" in message.body
 
 
 @pytest.mark.django_db(transaction=True)
