@@ -47,6 +47,15 @@ class StrictFilterBackend(DjangoFilterBackend):
         return super().filter_queryset(request, queryset, view) if filterset_class else queryset
 
 
+class AskedFilterSet(filters.FilterSet):
+    """A FilterSet of what is asked alone: the other filters, and fields of a form for them, would be made in vain."""
+
+    def __init__(self, data=None, *args, **kwargs):
+        if data is not None:  # else it is the schema that asks
+            self.base_filters = {name: each for name, each in self.base_filters.items() if name in data}
+        super().__init__(data, *args, **kwargs)
+
+
 class SearchFilter(filters.CharFilter):
     """A few words. Each is a condition of its own: thousands of them would take minutes, and more than SQLite takes."""
 
@@ -91,7 +100,10 @@ class DayFilter(filters.DateFilter):
 
 
 class StableOrderingFilter(filters.OrderingFilter):
-    """Ordering that ends in the id, so that pages neither repeat nor skip; rows without a value come last."""
+    """Ordering that ends in the id, so that pages neither repeat nor skip; rows without a value come last.
+
+    Of a column that always has one this is not said: PostgreSQL would take no index for it backwards.
+    """
 
     def filter(self, qs, value):
         if not value:
@@ -99,11 +111,11 @@ class StableOrderingFilter(filters.OrderingFilter):
         if "" in value:
             raise ValidationError({self.field_name: "A name is missing beside a comma."}, code="invalid_choice")
         names = [self.get_ordering_value(name) for name in value]
-        terms = [F(name.lstrip("-")) for name in names]
-        return qs.order_by(
-            *(
-                term.desc(nulls_last=True) if name.startswith("-") else term.asc(nulls_last=True)
-                for name, term in zip(names, terms, strict=True)
-            ),
-            "-pk" if names[0].startswith("-") else "pk",
-        )
+        terms = [self.term(name, qs.model._meta.get_field(name.lstrip("-"))) for name in names]
+        return qs.order_by(*terms, "-pk" if names[0].startswith("-") else "pk")
+
+    @staticmethod
+    def term(name, field):
+        if not field.null:
+            return name
+        return F(field.name).desc(nulls_last=True) if name.startswith("-") else F(field.name).asc(nulls_last=True)

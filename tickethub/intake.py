@@ -1,8 +1,15 @@
-"""How the server takes a request in: Daphne's way, but for what lets one sender hold up all others."""
+"""How the server takes requests in and gives answers out: Daphne's way, but for what lets one client hold up others."""
+
+import asyncio
+import re
+from contextlib import suppress
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from django.conf import settings
 
+IMPORT = re.compile(rb"/api/v1/projects/[^/?]+/import/(\?.*)?")  # what may bring a file
+STALLED = 60  # seconds in which a client takes in nothing of an answer, after which it is cut off
+CUT_OFF = "tickethub.http.response.cut_off"  # the message that ends a connection in the middle of an answer
 LINGER = 5  # seconds for a sender to read that it was refused; one that is cut off while it sends may never
 
 
@@ -22,12 +29,14 @@ class Request(WebRequest):
 
     received = 0
     is_refused = False
+    flow = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs, parsePOSTFormSubmission=False)
 
     def gotLength(self, length):
-        if (length or 0) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        self.most = largest(self.channel)
+        if (length or 0) > self.most:
             self.refuse()
             self.channel.length = length = 0  # nothing to wait for
         super().gotLength(length)
@@ -36,7 +45,7 @@ class Request(WebRequest):
         self.received += len(data)
         if self.is_refused:
             return
-        if self.received <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
+        if self.received <= self.most:
             super().handleContentChunk(data)
             return
         self.refuse()
@@ -45,6 +54,32 @@ class Request(WebRequest):
         channel = self.channel
         channel.allContentReceived()
         channel.allContentReceived = lambda: None  # should the end have come in the same piece
+
+    async def room(self):
+        """Wait until the client has taken in what was written, or has gone: Daphne would hold all of it in memory."""
+        if self.finished or self.channel is None:
+            return
+        if self.flow is None:
+            self.flow = Flow()
+            self.registerProducer(self.flow, True)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.flow.has_room.wait(), STALLED)
+        if not self.flow.has_room.is_set():
+            self.cut_off()
+
+    def cut_off(self):
+        if self.channel:
+            self.channel.transport.abortConnection()
+
+    def finish(self):
+        if self.flow and self.channel:
+            self.unregisterProducer()
+        super().finish()
+
+    def connectionLost(self, reason):
+        if self.flow:
+            self.flow.has_room.set()
+        super().connectionLost(reason)
 
     def refuse(self):
         """Make this the last request of its connection, and ignore whatever else comes."""
@@ -55,6 +90,28 @@ class Request(WebRequest):
         channel.persistent = False
         channel.rawDataReceived = lambda data: None
         channel.loseConnection = lambda: linger(channel)
+
+
+def largest(channel):
+    """How many bytes the body may have of the request whose first line has come."""
+    is_import = IMPORT.fullmatch(channel._path)  # the request itself is told it with its end
+    return settings.IMPORT_MAX_SIZE if is_import else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+class Flow:
+    """What Twisted tells whether the client keeps up."""
+
+    def __init__(self):
+        self.has_room = asyncio.Event()
+        self.has_room.set()
+
+    def pauseProducing(self):
+        self.has_room.clear()
+
+    def resumeProducing(self):
+        self.has_room.set()
+
+    stopProducing = resumeProducing
 
 
 def linger(channel):

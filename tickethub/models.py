@@ -1,7 +1,19 @@
 """What the models of all apps share: ids, and writes that nobody can miss."""
 
-from django.db import models, transaction
+from itertools import batched
+
+from django.db import connection, models, transaction
+from django.dispatch import Signal
 from uuid_utils.compat import uuid7
+
+# Sent when one statement has changed many rows: `changes` has each of them, as it was once locked and as it is now.
+rows_changed = Signal()
+# Sent when many new `rows` were written by a few statements, each of them with all that is shown of it.
+rows_made = Signal()
+# Sent before many `rows` are deleted, each of which sends `pre_delete` besides; what goes with them has been looked up.
+rows_going = Signal()
+
+ROWS_AT_ONCE = 500  # of an INSERT: with twenty columns each, no more values than a statement may have
 
 
 class TrackedQuerySet(models.QuerySet):
@@ -45,9 +57,50 @@ class TrackedQuerySet(models.QuerySet):
                 row.save(update_fields=fields)
         return len(objs)
 
+    def become(self, changes, **values):
+        """Write in one statement what made of rows, locked and read since, what they are now; and have it told.
+
+        `changes` are pairs of a row before and after. It is for the caller to see that `values` make the one the other.
+        """
+        with transaction.atomic(savepoint=False):
+            models.QuerySet(self.model).filter(pk__in=[after.pk for _, after in changes]).update(**values)
+            rows_changed.send(sender=self.model, changes=changes)
+
+    def make_all(self, rows):
+        """Write new rows in a few statements, as they are, and have them told. Nothing is done of what `save` does.
+
+        So their times stay as well: `bulk_create` would have all of them made now.
+        """
+        with transaction.atomic(savepoint=False):
+            for some in batched(rows, ROWS_AT_ONCE):
+                self._insert(some, fields=self.model._meta.concrete_fields, using=self.db, raw=True)
+            rows_made.send(sender=self.model, rows=rows)
+
     def locked(self):
         """The rows, locked until the transaction ends, always in one order so that two writers cannot deadlock."""
         return self.order_by("pk").select_for_update(of=("self",), no_key=True)
+
+
+class ProjectCounter:
+    """A model with a row for each project, which counts up in the field that `counts` names."""
+
+    counts = None
+
+    @classmethod
+    def take_number(cls, project_id, many=1):
+        """The next number of a project, or the last of the next `many`; the row is locked until the transaction ends.
+
+        One statement, since between two another writer could come.
+        """
+        table, column = cls._meta.db_table, cls._meta.get_field(cls.counts).column
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {table} (project_id, {column}) VALUES (%s, %s)"  # noqa: S608
+                f" ON CONFLICT (project_id) DO UPDATE SET {column} = {table}.{column} + EXCLUDED.{column}"
+                f" RETURNING {column}",
+                [cls._meta.pk.get_db_prep_value(project_id, connection), many],
+            )
+            return cursor.fetchone()[0]
 
 
 class UUIDModel(models.Model):

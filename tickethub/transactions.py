@@ -20,11 +20,11 @@ TURN = RLock()
 CHECKS = ContextVar("checks", default=None)
 
 
-def check_again(check):
-    """Have `check` called as well when the write under way is done, before its commit. It raises Overtaken."""
+def check_again(check, *args):
+    """Have `check` called as well when the write under way is done, before its commit: once. It raises Overtaken."""
     checks = CHECKS.get()
     if checks is not None:
-        checks.append(check)
+        checks.add((check, *args))
 
 
 def in_transaction(handler):
@@ -49,11 +49,11 @@ def in_transaction(handler):
 
 
 def checked_again(handler, *args, **kwargs):
-    token = CHECKS.set([])
+    token = CHECKS.set(set())
     try:
         answer = handler(*args, **kwargs)
-        for check in CHECKS.get():
-            check()
+        for check, *given in CHECKS.get():
+            check(*given)
     finally:
         CHECKS.reset(token)
     return answer

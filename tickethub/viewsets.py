@@ -3,8 +3,10 @@
 from django.shortcuts import get_object_or_404
 from rest_framework import mixins, viewsets
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.response import Response
 
 from tickethub.filters import refuse_unknown
+from tickethub.projections import Projection
 from tickethub.transactions import in_transaction
 
 
@@ -23,16 +25,33 @@ class GenericViewSet(StrictPostMixin, viewsets.GenericViewSet):
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
 
     def get_object(self):
-        queryset = self.filter_queryset(self.get_queryset())
-        if self.request.method not in SAFE_METHODS:
-            queryset = queryset.select_for_update(of=("self",), no_key=True)
-        obj = get_object_or_404(self.find(queryset, self.kwargs["pk"]))
+        rows = self.find(self.filter_queryset(self.get_queryset()), self.kwargs["pk"])
+        obj = get_object_or_404(rows if self.request.method in SAFE_METHODS else self.locked(rows))
         self.check_object_permissions(self.request, obj)
         return obj
+
+    def locked(self, rows):
+        return rows.select_for_update(of=("self",), no_key=True)
 
     def find(self, queryset, name):
         """The row that the path names, by id, or by whatever else the QuerySet's `named` understands."""
         return queryset.named(name) if hasattr(queryset, "named") else queryset.filter(pk=name)
+
+
+class RetrieveModelMixin:
+    def retrieve(self, request, *args, **kwargs):
+        # Whoever sees it may read it: that is `get_queryset`'s to say, no permission's.
+        rows = self.find(self.filter_queryset(self.get_queryset()), self.kwargs["pk"])
+        projection = Projection.of(self.get_serializer_class())
+        return Response(projection.show(get_object_or_404(projection.read(rows))))
+
+
+class ListModelMixin:
+    def list(self, request, *args, **kwargs):
+        projection = Projection.of(self.get_serializer_class())
+        rows = self.filter_queryset(self.get_queryset())
+        page = self.paginator.paginate_queryset(rows, self.request, self, read=projection.read)
+        return self.get_paginated_response([projection.show(row) for row in page])
 
 
 # Each write is one transaction with the checks it rests on.
@@ -52,10 +71,10 @@ class DestroyModelMixin(mixins.DestroyModelMixin):
 
 class ModelViewSet(
     CreateModelMixin,
-    mixins.RetrieveModelMixin,
+    RetrieveModelMixin,
     UpdateModelMixin,
     DestroyModelMixin,
-    mixins.ListModelMixin,
+    ListModelMixin,
     GenericViewSet,
 ):
     pass

@@ -1,5 +1,7 @@
 """How a server takes in bodies that are large, or no JSON: spoken to over the wire."""
 
+import asyncio
+import json
 import socket
 import threading
 import time
@@ -7,8 +9,11 @@ from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
+from twisted.internet.testing import StringTransport
+from twisted.web.http import HTTPChannel
 
-from tickethub.tests.served import served
+from tickethub import intake
+from tickethub.tests.served import PERSON, served
 
 LIMIT = 2_621_440
 PATH = "/api/v1/auth/token/"
@@ -51,7 +56,7 @@ FORMS = {
 @pytest.mark.parametrize("kind", FORMS)
 def test_a_large_form_holds_nobody_up(server, kind):
     content_type, body = FORMS[kind]
-    waits, done = [], threading.Event()
+    waits, begun, done = [], threading.Event(), threading.Event()
 
     def probe():
         with httpx.Client(base_url=f"http://{server.address}", timeout=30) as client:
@@ -59,9 +64,11 @@ def test_a_large_form_holds_nobody_up(server, kind):
                 began = time.monotonic()
                 client.get("/healthz")
                 waits.append(time.monotonic() - began)
+                begun.set()
 
     thread = threading.Thread(target=probe)
     thread.start()
+    begun.wait(30)
     refusal = httpx.post(
         f"http://{server.address}{PATH}", content=body, headers={"Content-Type": content_type}, timeout=30
     )
@@ -139,3 +146,79 @@ def test_who_sends_on_after_the_refusal_is_cut_off_and_ends_up_nowhere(server):
                 time.sleep(0.05)
         assert 4 < time.monotonic() - began < 15
     assert httpx.get(f"http://{server.address}/healthz").status_code == 200
+
+
+@pytest.fixture
+def request_to_answer():
+    """A request that came over a channel of Twisted's own."""
+    channel = HTTPChannel()
+    channel.makeConnection(StringTransport())
+    request = intake.Request.__new__(intake.Request)
+    request.channel, request.finished, request.producer = channel, 0, None
+    yield request
+    channel.setTimeout(None)
+
+
+async def test_an_answer_waits_for_a_client_that_does_not_keep_up(request_to_answer):
+    channel = request_to_answer.channel
+    await request_to_answer.room()
+    channel.pauseProducing()  # as a transport does whose buffer is full
+
+    waiting = asyncio.ensure_future(request_to_answer.room())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    channel.resumeProducing()
+
+    await asyncio.wait_for(waiting, 5)
+    assert not channel.transport.disconnecting
+
+
+async def test_a_client_that_takes_nothing_any_more_is_cut_off(request_to_answer, monkeypatch):
+    monkeypatch.setattr(intake, "STALLED", 0.01)
+    await request_to_answer.room()
+    request_to_answer.channel.pauseProducing()
+
+    await asyncio.wait_for(request_to_answer.room(), 5)
+
+    assert request_to_answer.channel.transport.disconnected
+
+
+@pytest.fixture(scope="module")
+def owner(server):
+    """A client of the API, who owns the project ENGINE."""
+    with httpx.Client(base_url=f"http://{server.address}/api/v1/", timeout=30) as client:
+        client.post("auth/register/", json=PERSON)
+        token = client.post("auth/token/", json=PERSON).json()["access"]
+        client.headers["Authorization"] = f"Bearer {token}"
+        client.post("projects/", json={"key": "ENGINE", "name": "The engine"})
+        yield client
+
+
+def test_a_file_to_import_may_be_larger_than_other_bodies(owner):
+    data = json.dumps([{"number": 1, "title": "Large", "labels": ["x"] * 10**6}])
+
+    refusal = owner.post("projects/ENGINE/import/", json={"data": data})
+    assert refusal.status_code == 400
+    assert list(refusal.json()["errors"]) == ["data.1.labels"]
+    assert owner.post("labels/", json={"data": data}).status_code == 413
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 10485761", "Transfer-Encoding: chunked"])
+def test_a_file_to_import_that_is_too_large_is_refused_as_soon_as_it_shows(server, owner, length):
+    token = owner.headers["Authorization"]
+    with line_to(server) as line:
+        common = [length, "Content-Type: application/json", f"Authorization: {token}"]
+        line.sendall(head(server, *common, path="/api/v1/projects/ENGINE/import/"))
+        if "chunked" in length:
+            for _ in range(11):
+                line.sendall(b"100000\r\n" + b" " * 1024**2 + b"\r\n")
+        assert answer(line)[0] == 413
+
+
+def test_an_export_is_sent_in_pieces(owner):
+    owner.post("tasks/", json={"project": owner.get("projects/ENGINE/").json()["id"], "title": "=wheels"})
+
+    response = owner.get("projects/ENGINE/export/?format=csv")
+
+    assert response.headers["Transfer-Encoding"] == "chunked"
+    assert "'=wheels" in response.text

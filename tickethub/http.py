@@ -1,0 +1,78 @@
+"""HTTP as Django answers it under ASGI, but for one thing: all of a request in one thread."""
+
+import asyncio
+import logging
+import threading
+from contextlib import closing, nullcontext
+
+from django.core import signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.db import close_old_connections
+from django.http import FileResponse
+from django.urls import set_script_prefix
+
+from tickethub.intake import CUT_OFF
+from tickethub.middleware import ProbeMiddleware
+from tickethub.threads import in_thread, turn
+
+logger = logging.getLogger(__name__)
+
+
+class Handler(ASGIHandler):
+    """Django's own, with its middleware as under WSGI."""
+
+    def load_middleware(self, is_async=False):
+        super().load_middleware(is_async=False)
+
+    async def __call__(self, scope, receive, send):
+        try:
+            body = await self.read_body(receive)
+        except RequestAborted:
+            return
+        with closing(body):
+            begun = threading.Event()
+            answering = asyncio.ensure_future(in_thread(self.answer)(scope, body, begun))
+            leaving = asyncio.ensure_future(receive())
+            try:
+                await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                if not begun.is_set():  # the client has gone before a thread was free
+                    answering.cancel()
+                    return
+                response = await answering
+                if response.streaming:
+                    await self.stream(response, send, leaving)
+                else:
+                    await self.send_response(response, send)
+            finally:
+                leaving.cancel()
+
+    async def stream(self, response, send, leaving):
+        """Send a body that is made meanwhile, until the client leaves. If that fails, the client sees it cut off."""
+        sending = asyncio.ensure_future(self.send_response(response, send))
+        try:
+            await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            if sending.done() and (error := sending.exception()):
+                logger.error("A body could not be sent to its end", exc_info=error)
+                await send({"type": CUT_OFF})
+        finally:
+            sending.cancel()
+            await asyncio.wait({sending})
+            await in_thread(response.close)()
+
+    def answer(self, scope, body, begun):
+        begun.set()
+        with nullcontext() if scope["path"] in ProbeMiddleware.PATHS else turn():
+            set_script_prefix(get_script_prefix(scope))
+            signals.request_started.send(sender=type(self), scope=scope)
+            request, response = self.create_request(scope, body)
+            if request:
+                response = self.get_response(request)
+            response._handler_class = type(self)
+            if isinstance(response, FileResponse):
+                response.block_size = self.chunk_size
+            if response.streaming:  # it is closed when it is sent
+                close_old_connections()
+            else:
+                response.close()
+            return response

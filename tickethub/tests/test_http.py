@@ -1,0 +1,204 @@
+"""How requests are served: each in one thread, and no more at once than there are connections."""
+
+import asyncio
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.core import signals
+from django.http import HttpResponse
+
+from tickethub import threads
+from tickethub.http import Handler
+from tickethub.intake import CUT_OFF
+from tickethub.streaming import PiecewiseResponse
+
+
+@pytest.fixture
+def at_work():
+    """What is under way now, and what was at most."""
+    return {"now": 0, "most": 0, "paths": []}
+
+
+@pytest.fixture
+def handler(monkeypatch, at_work):
+    """A handler whose answers take a moment."""
+    handler, lock = Handler(), threading.Lock()
+
+    def answer(request):
+        with lock:
+            at_work["now"] += 1
+            at_work["most"] = max(at_work["most"], at_work["now"])
+            at_work["paths"].append(request.path)
+        time.sleep(0.05)
+        with lock:
+            at_work["now"] -= 1
+        return HttpResponse("done")
+
+    monkeypatch.setattr(handler, "get_response", answer)
+    return handler
+
+
+@pytest.fixture
+def turns(monkeypatch):
+    def set_to(count):
+        monkeypatch.setattr(threads, "turns", threading.BoundedSemaphore(count))
+
+    return set_to
+
+
+async def ask(handler, path="/api/v1/tasks/", leaves=None, send=None):
+    """The status of the answer, None without one. The client leaves when the event `leaves` is set."""
+    sent, asked = [], []
+
+    async def receive():
+        if not asked:
+            asked.append(True)
+            return {"type": "http.request", "body": b""}
+        await (leaves or asyncio.Event()).wait()
+        return {"type": "http.disconnect"}
+
+    async def keep(message):
+        sent.append(message)
+        if send:
+            await send(message)
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": b"",
+        "headers": [(b"host", b"testserver")],
+        "server": ("testserver", 80),
+    }
+    await handler(scope, receive, keep)
+    return sent[0]["status"] if sent else None
+
+
+async def test_a_request_is_served_in_one_thread_from_its_beginning_to_its_end():
+    seen = []
+
+    def note(**kwargs):
+        seen.append(threading.current_thread())
+
+    for signal in (signals.request_started, signals.request_finished):
+        signal.connect(note)
+    try:
+        assert await ask(Handler(), "/healthz") == 200
+    finally:
+        for signal in (signals.request_started, signals.request_finished):
+            signal.disconnect(note)
+    assert len(seen) == 2
+    assert seen[0] is seen[1]
+    assert seen[0].name.startswith("request")
+
+
+async def test_no_more_are_served_at_once_than_have_a_turn(handler, turns, at_work):
+    turns(2)
+    assert await asyncio.gather(*(ask(handler) for _ in range(8))) == [200] * 8
+    assert at_work["most"] == 2
+
+
+async def test_a_probe_is_answered_however_many_wait(handler, turns, at_work):
+    turns(1)
+    waiting = [asyncio.ensure_future(ask(handler)) for _ in range(8)]
+    await asyncio.sleep(0.02)
+    assert await ask(handler, "/healthz") == 200
+    assert not all(request.done() for request in waiting)
+    await asyncio.gather(*waiting)
+
+
+async def test_whoever_waits_for_something_else_gives_up_the_turn(handler, turns, monkeypatch):
+    turns(1)
+    answer, reached, free = handler.get_response, threading.Event(), threading.Event()
+
+    def wait_aside(request):
+        if request.path == "/api/v1/projects/":
+            with threads.aside():
+                reached.set()
+                assert free.wait(10)
+        return answer(request)
+
+    monkeypatch.setattr(handler, "get_response", wait_aside)
+    aside = asyncio.ensure_future(ask(handler, "/api/v1/projects/"))
+    await asyncio.to_thread(reached.wait, 10)
+    assert await ask(handler) == 200
+    free.set()
+    assert await aside == 200
+    assert threads.turns.acquire(blocking=False)
+
+
+async def test_nothing_is_begun_for_a_client_that_has_gone(handler, monkeypatch, at_work):
+    with ThreadPoolExecutor(1) as only:
+        monkeypatch.setattr(threads, "threads", only)
+        monkeypatch.setattr("tickethub.http.in_thread", threads.in_thread)
+        busy, leaves = asyncio.ensure_future(ask(handler, "/first")), asyncio.Event()
+        gone = asyncio.ensure_future(ask(handler, "/gone", leaves))
+        await asyncio.sleep(0.01)
+        leaves.set()
+        assert await gone is None
+        assert await busy == 200
+    assert at_work["paths"] == ["/first"]
+
+
+async def test_a_body_that_is_made_meanwhile_ends_when_the_client_leaves(handler, monkeypatch):
+    leaves, closed, made = asyncio.Event(), threading.Event(), []
+
+    def pieces():
+        try:
+            for number in range(1000):
+                made.append(number)
+                yield b"piece"
+        finally:
+            closed.set()
+
+    monkeypatch.setattr(handler, "get_response", lambda request: PiecewiseResponse(pieces()))
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+        if len(sent) == 4:
+            leaves.set()
+            await asyncio.sleep(60)  # as if the client had stopped to read
+
+    assert await asyncio.wait_for(ask(handler, leaves=leaves, send=send), 10) == 200
+    assert closed.is_set()
+    assert len(made) < 10
+
+
+async def test_between_two_pieces_of_a_body_others_have_their_turn(handler, turns, monkeypatch, at_work):
+    turns(1)
+    answer = handler.get_response
+    monkeypatch.setattr(
+        handler,
+        "get_response",
+        lambda request: PiecewiseResponse(iter([b"a", b"b"])) if "long" in request.path else answer(request),
+    )
+    statuses = []
+
+    async def send(message):
+        if message.get("body"):
+            statuses.append(await ask(handler))
+
+    await asyncio.wait_for(ask(handler, path="/long/", send=send), 10)
+    assert statuses == [200, 200]
+
+
+async def test_a_body_that_cannot_be_made_to_its_end_is_cut_off(handler, monkeypatch, caplog):
+    """Daphne would be told of the error, and stop looking after all of its connections."""
+
+    def pieces():
+        yield b"piece"
+        raise RuntimeError("the database has gone")
+
+    monkeypatch.setattr(handler, "get_response", lambda request: PiecewiseResponse(pieces()))
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    assert await asyncio.wait_for(ask(handler, send=send), 10) == 200
+    assert [message.get("body") for message in sent] == [None, b"piece", None]
+    assert sent[-1] == {"type": CUT_OFF}
+    assert "could not be sent" in caplog.text

@@ -1,0 +1,92 @@
+"""SQL that is made once gives what a QuerySet gives that is made each time."""
+
+import gc
+import threading
+import weakref
+from uuid import uuid4
+
+import pytest
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
+
+from accounts.models import Session, User
+from accounts.tests.factories import UserFactory
+from tickethub.prepared import Prepared
+
+pytestmark = pytest.mark.django_db
+
+
+def rows(pk, user):
+    return Session.objects.filter(pk=pk, user=user).select_related("user")
+
+
+@pytest.fixture
+def sessions():
+    return [UserFactory().sessions.create() for _ in range(2)]
+
+
+def columns(obj):
+    return {field.attname: getattr(obj, field.attname) for field in obj._meta.concrete_fields}
+
+
+def test_each_call_gives_the_row_of_its_ids_with_what_is_joined(sessions, django_assert_num_queries):
+    prepared = Prepared(rows)
+    for session in [*sessions, *sessions]:
+        with django_assert_num_queries(1):
+            found = prepared.first(session.pk, session.user_id)
+            user = found.user
+        assert (type(found), type(user)) == (Session, User)
+        assert columns(found) == columns(Session.objects.get(pk=session.pk))
+        assert columns(user) == columns(session.user)
+
+
+def test_columns_are_those_of_the_queryset(sessions):
+    prepared = Prepared(lambda pk: Session.objects.filter(pk=pk).values_list("pk", "user__email", "created_at"))
+    for session in [*sessions, *sessions]:
+        assert prepared.first(session.pk) == (session.pk, session.user.email, session.created_at)
+    assert prepared.first(uuid4()) is None
+
+
+def test_a_row_that_is_not_there_or_does_not_fit_is_none(sessions):
+    prepared, (one, other) = Prepared(rows), sessions
+    assert prepared.first(one.pk, other.user_id) is None
+    assert prepared.first(uuid4(), one.user_id) is None
+    assert prepared.first(one.pk, one.user_id) == one
+
+
+def test_what_has_changed_since_is_seen(sessions):
+    prepared, session = Prepared(rows), sessions[0]
+    assert prepared.first(session.pk, session.user_id).user.is_active
+    session.user.deactivate()
+    assert not prepared.first(session.pk, session.user_id).user.is_active
+
+
+def test_the_sql_goes_with_its_connection(sessions):
+    prepared, gone = Prepared(rows), []
+
+    def ask():
+        prepared.first(uuid4(), uuid4())
+        gone.append(weakref.ref(connections["default"]))
+        connections["default"].close()
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert gone[0]() is None
+
+
+def test_the_sql_is_that_of_the_queryset_and_made_once(sessions):
+    calls, session = [], sessions[0]
+
+    def make(pk, user):
+        calls.append(pk)
+        return rows(pk, user)
+
+    prepared = Prepared(make)
+    with CaptureQueriesContext(connection) as queries:
+        prepared.first(session.pk, session.user_id)
+        prepared.first(session.pk, session.user_id)
+        list(rows(session.pk, session.user_id))
+    assert len({query["sql"] for query in queries}) == 1
+    assert len(calls) == 1
