@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from rest_framework.utils.encoders import JSONEncoder
 
+from realtime.models import Event
 from realtime.serializers import EventSerializer
 from realtime.wire import framed
 
@@ -20,7 +21,7 @@ class Place(NamedTuple):
 
     @property
     def cursor(self):
-        return f"{self.seq}.{self.nonce}"
+        return Event.cursor_of(*self)
 
 
 class Frame:

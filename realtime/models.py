@@ -3,18 +3,18 @@
 import secrets
 from itertools import takewhile
 
-from django.db import connection, models
+from django.db import models
 from django.utils import timezone
 
 from tickethub.errors import Gone
-from tickethub.models import UUIDModel
+from tickethub.models import ProjectCounter, UUIDModel
 
 
 def make_nonce():
     return secrets.token_hex(4)
 
 
-class Stream(models.Model):
+class Stream(ProjectCounter, models.Model):
     """The counter of a project's events. Whoever takes a number holds the row's lock until the end of the transaction.
 
     So numbers are committed in order, and one that is rolled back is given again: no gap, no late one.
@@ -24,20 +24,10 @@ class Stream(models.Model):
     project_id = models.UUIDField(primary_key=True)
     head = models.PositiveBigIntegerField(default=1)
 
+    counts = "head"
+
     def __str__(self):
         return f"{self.project_id} at {self.head}"
-
-    @classmethod
-    def take_number(cls, project_id):
-        """The next number of a project. One statement, since between two another writer could come."""
-        pk = cls._meta.pk.get_db_prep_value(project_id, connection)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "INSERT INTO realtime_stream (project_id, head) VALUES (%s, 1)"
-                " ON CONFLICT (project_id) DO UPDATE SET head = realtime_stream.head + 1 RETURNING head",
-                [pk],
-            )
-            return cursor.fetchone()[0]
 
 
 class EventQuerySet(models.QuerySet):
@@ -98,6 +88,7 @@ class Event(UUIDModel):
         constraints = [models.UniqueConstraint(fields=["project_id", "seq"], name="event_seq_once")]
         indexes = [
             models.Index(fields=["task_id", "seq"], condition=~models.Q(task_id=None), name="event_of_task"),
+            models.Index(fields=["object_id"], condition=models.Q(task_id=None), name="event_of_object"),
             models.Index(fields=["other_task_id"], condition=~models.Q(other_task_id=None), name="event_of_other_task"),
         ]
 
@@ -105,6 +96,10 @@ class Event(UUIDModel):
         return f"{self.type} {self.cursor}"
 
     @property
-    def cursor(self):
+    def cursor(self) -> str:
         """Where to go on after this event; the nonce tells it from the same number in another history."""
-        return f"{self.seq}.{self.nonce}"
+        return self.cursor_of(self.seq, self.nonce)
+
+    @staticmethod
+    def cursor_of(seq, nonce):
+        return f"{seq}.{nonce}"

@@ -1,6 +1,8 @@
 """Writing the log: one event per object and request, in the transaction of the change."""
 
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import attrgetter
 
 from django.db import connection, transaction
 
@@ -26,6 +28,10 @@ class Change:
         """Bring the event to what it is now: a savepoint that was rolled back took it along, or what was told last."""
         if self.event and self.savepoints != open_savepoints():
             self.event = Event.objects.filter(pk=self.event.pk).first()
+
+    @property
+    def is_the_end(self):
+        return bool(self.event and self.event.type.endswith(".deleted"))
 
     def note(self, event):
         self.event, self.savepoints = event, open_savepoints()
@@ -64,12 +70,12 @@ class Ledger:
         request = current_request.get()
         return self.changes.setdefault((model, pk, request and request.id), Change())
 
-    def has_told_the_end_of(self, project_id):
-        """Whether the deletion of a project is written, and was not rolled back since."""
-        change = self.change_of(Project, project_id)
-        if change.event and change.event.type == "project.deleted":
+    def has_told_the_end_of(self, model, pk):
+        """Whether the deletion of a row is written, and was not rolled back since."""
+        change = self.change_of(model, pk)
+        if change.is_the_end:
             change.look_again()
-        return bool(change.event and change.event.type == "project.deleted")
+        return change.is_the_end
 
 
 def note_before(model, pk):
@@ -83,23 +89,56 @@ def note_before(model, pk):
 
 def tell(row, verb):
     """Write the event of a row that was just created, updated or deleted, or add to the one this request wrote."""
-    model, thing = type(row), THINGS[type(row)]
-    ledger = Ledger.current()
-    if ledger.has_told_the_end_of(thing.project_id(row)):  # which stands for all in it
+    thing, ledger = THINGS[type(row)], Ledger.current()
+    if ledger.has_told_the_end_of(Project, thing.project_id(row)):  # which stands for all in it
         return
-    change = ledger.change_of(model, row.pk)
-    change.look_again()
+    if verb != "created" and ledger.has_told_the_end_of(type(row), row.pk):  # on the way to which it lost its parent
+        return
     now = None if verb == "deleted" else thing.show(row.pk)
     if now is None and verb != "deleted":  # what it refers to was removed a moment ago
         connection.check_constraints()  # which says so now, rather than at the commit
-    if verb == "updated" and now == (change.event.object if change.event else change.before):
-        return
-    if change.event and verb == "updated":
-        amend(change, now)
-    else:
-        ledger.projects.add(thing.project_id(row))
-        change.before = None if verb == "created" else change.before
-        change.note(write(thing, row, verb, difference(change.before, now) if verb == "updated" else {}, now))
+    record([(row, verb, now)])
+
+
+def tell_changes(model, changes):
+    """Write the events of rows that one statement updated: `changes` has each as it was, once locked, and as it is."""
+    thing, ledger = THINGS[model], Ledger.current()
+    for before, _ in changes:
+        change = ledger.change_of(model, before.pk)
+        change.look_again()
+        if change.event is None:
+            change.before = thing.picture(before)
+    record([(after, "updated", thing.picture(after)) for _, after in changes])
+
+
+def tell_creations(model, rows):
+    """Write the events of new rows that were written together."""
+    thing = THINGS[model]
+    record([(row, "created", thing.picture(row)) for row in rows])
+
+
+def tell_deletions(rows):
+    """Write the events of rows that are about to be deleted together."""
+    record([(row, "deleted", None) for row in rows])
+
+
+def record(told):
+    """Write the events of rows, each with what was done to it and what is shown of it now, or amend those there are."""
+    ledger, events = Ledger.current(), []
+    for row, verb, now in told:
+        thing = THINGS[type(row)]
+        change = ledger.change_of(type(row), row.pk)
+        change.look_again()
+        if verb == "updated" and now == (change.event.object if change.event else change.before):
+            continue
+        if change.event and verb == "updated":
+            amend(change, now)
+        else:
+            change.before = None if verb == "created" else change.before
+            change.note(event_of(thing, row, verb, difference(change.before, now) if verb == "updated" else {}, now))
+            events.append(change.event)
+    ledger.projects.update(event.project_id for event in events)
+    write(events)
 
 
 def amend(change, now):
@@ -111,19 +150,29 @@ def amend(change, now):
     change.note(change.event)
 
 
-def write(thing, row, verb, changes, now):
+def event_of(thing, row, verb, changes, now):
+    """The event that tells of a row, without its number yet."""
     request = current_request.get()
-    about = thing.about(row)
-    return Event.objects.create(
-        seq=Stream.take_number(about["project_id"]),
+    return Event(
         type=f"{thing.name}.{verb}",
         object_id=row.pk,
         actor_id=request and actor_of(request),
         request_id=request and request.id,
         changes=changes,
         object=now,
-        **about,
+        **thing.about(row),
     )
+
+
+def write(events):
+    """Number the events and write them, project by project: their streams are always locked in one order."""
+    events = sorted(events, key=attrgetter("project_id"))
+    for project_id, group in groupby(events, key=attrgetter("project_id")):
+        of_project = list(group)
+        last = Stream.take_number(project_id, len(of_project))
+        for seq, event in enumerate(of_project, last - len(of_project) + 1):
+            event.seq = seq
+    Event.objects.bulk_create(events)
 
 
 def actor_of(request):

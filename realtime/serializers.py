@@ -3,11 +3,15 @@
 from rest_framework import serializers
 
 from realtime.models import Event
+from tickethub.projections import ComposedField
 
 
 class EventSerializer(serializers.ModelSerializer):
     project = serializers.UUIDField(source="project_id")
     id = serializers.UUIDField(source="object_id", help_text="The id of the object.")
+    cursor = ComposedField(
+        columns=["seq", "nonce"], compose=Event.cursor_of, help_text="Where to go on after this event. Opaque."
+    )
     actor = serializers.UUIDField(source="actor_id", allow_null=True, help_text="Who did it, null outside the API.")
 
     class Meta:
@@ -15,7 +19,6 @@ class EventSerializer(serializers.ModelSerializer):
         fields = ["project", "seq", "cursor", "type", "id", "at", "actor", "request_id", "changes", "object"]
         extra_kwargs = {
             "seq": {"help_text": "Counts up in the project, without a gap, in the order of commit."},
-            "cursor": {"help_text": "Where to go on after this event. Opaque."},
             "type": {"help_text": "What happened to what: `task.updated`, `comment.created`, `membership.deleted`…"},
             "request_id": {"help_text": "The X-Request-ID of the request that did it, null outside of one."},
             "changes": {"help_text": "By field: its value before and after."},

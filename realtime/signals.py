@@ -7,9 +7,10 @@ from django.dispatch import receiver
 from accounts.models import Session, User
 from projects.models import Membership, Project
 from realtime import bell
-from realtime.recorder import note_before, tell
+from realtime.recorder import note_before, tell, tell_changes, tell_creations, tell_deletions
 from realtime.things import THINGS
 from tasks.models import Task
+from tickethub.models import rows_changed, rows_going, rows_made
 
 
 def on_tracked(signal):
@@ -33,6 +34,21 @@ def before_save(sender, instance, raw, **kwargs):
 def after_save(sender, instance, created, raw, **kwargs):
     if not raw:
         tell(instance, "created" if created else "updated")
+
+
+@on_tracked(rows_changed)
+def after_change(sender, changes, **kwargs):
+    tell_changes(sender, changes)
+
+
+@on_tracked(rows_made)
+def after_making_many(sender, rows, **kwargs):
+    tell_creations(sender, rows)
+
+
+@on_tracked(rows_going)
+def before_deletion_of_many(sender, rows, **kwargs):
+    tell_deletions(rows)
 
 
 @on_tracked(pre_delete)

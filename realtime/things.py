@@ -1,12 +1,11 @@
 """What the log tells of: each tracked model, its name in event types, and how the API shows it."""
 
-import json
 from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 
+import orjson
 from django.db import models
-from rest_framework.utils.encoders import JSONEncoder
 
 from comments.models import Comment
 from comments.serializers import CommentSerializer
@@ -14,6 +13,8 @@ from projects.models import Label, Membership, Project, Status
 from projects.serializers import LabelSerializer, MembershipSerializer, ProjectSerializer, StatusSerializer
 from tasks.models import Task, TaskRelation
 from tasks.serializers import TaskRelationSerializer, TaskSerializer
+from tickethub.prepared import Prepared
+from tickethub.projections import Projection, as_json
 
 
 class SharedProjectSerializer(ProjectSerializer):
@@ -37,8 +38,20 @@ class Thing:
 
     def show(self, pk):
         """What GET gives for the row that the database holds now, None if there is none."""
-        row = next(iter(self.rows.filter(pk=pk)), None)
-        return row and json.loads(json.dumps(self.shown.to_representation(row), cls=JSONEncoder))
+        row = self.columns.first(pk)
+        return row and orjson.loads(as_json(self.projection.show(row)))
+
+    @cached_property
+    def columns(self):
+        return Prepared(lambda pk: self.projection.read(self.rows.filter(pk=pk).order_by()))
+
+    @property
+    def projection(self):
+        return Projection.of(self.serializer)
+
+    def picture(self, row):
+        """What GET gives for a row, read with all that it shows."""
+        return orjson.loads(as_json(self.shown.to_representation(row)))
 
     @cached_property
     def shown(self):

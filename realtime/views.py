@@ -11,6 +11,7 @@ from realtime.serializers import EventQuerySerializer, EventSerializer
 from tickethub.errors import Gone
 from tickethub.filters import refuse_unknown
 from tickethub.pagination import page_size
+from tickethub.projections import Projection
 
 
 class EventsView(APIView):
@@ -27,21 +28,18 @@ class EventsView(APIView):
         limit = page_size(request.query_params)
         project = get_object_or_404(Project.objects.visible_to(request.user).named(query.validated_data["project"]))
         task = self.find_task(project, query.validated_data.get("task"))
+        shown = Projection.of(EventSerializer)
         newest = Event.objects.newest(project.pk)  # read before the events, so that none falls in between
         after = self.find_start(project, query.validated_data.get("after")) or (None if task else newest)
         events = Event.objects.of(project.pk).filter(seq__lte=newest.seq)
         events = events.filter(seq__gt=after.seq) if after else events
-        events = list((events.about_task(task.pk) if task else events)[: limit + 1])
-        if after and not task and events and events[0].seq != after.seq + 1:
+        rows = shown.read(events.about_task(task.pk) if task else events)[: limit + 1]
+        events = [shown.show(row) for row in rows]
+        if after and not task and events and events[0]["seq"] != after.seq + 1:
             raise Gone  # it was pruned right now
         page, has_more = events[:limit], len(events) > limit
-        return Response(
-            {
-                "results": EventSerializer(page, many=True).data,
-                "cursor": (page[-1] if has_more else newest).cursor,
-                "has_more": has_more,
-            }
-        )
+        cursor = page[-1]["cursor"] if has_more else newest.cursor
+        return Response({"results": page, "cursor": cursor, "has_more": has_more})
 
     @staticmethod
     def find_task(project, name):

@@ -14,6 +14,7 @@ from accounts.tests.factories import UserFactory, log_in
 from projects.tests.factories import ProjectFactory
 from realtime import reader
 from realtime.hub import Hub
+from realtime.tests.described import check_heard, check_said
 from tickethub.asgi import application
 
 
@@ -34,12 +35,16 @@ class Line:
     async def hear(self, timeout=3):
         """The next frame that is no ping."""
         while (frame := json.loads(await self.communicator.receive_from(timeout)))["type"] == "ping":
+            check_heard(frame)
             await self.say(type="pong")
+        check_heard(frame)
         return frame
 
     async def ask(self, **frame):
         await self.say(**frame)
-        return await self.hear()
+        answer = await self.hear()
+        check_said(frame, answer)
+        return answer
 
     async def hear_all(self, count):
         return [await self.hear() for _ in range(count)]

@@ -59,10 +59,10 @@ def test_a_status_that_is_deleted_while_a_task_gets_it_is_refused(as_user, monke
     task, status = TaskFactory(project=project), StatusFactory(project=project, slug="going")
     mind_completion, deletions = Task.mind_completion, []
 
-    def delete_status(self):
+    def delete_status(self, *args):
         if not deletions:
             deletions.extend(at_once(lambda: as_user(ada).delete(f"/api/v1/statuses/{status.pk}/")))
-        mind_completion(self)
+        mind_completion(self, *args)
 
     monkeypatch.setattr(Task, "mind_completion", delete_status)
     client = as_user(ada)
