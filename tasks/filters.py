@@ -1,45 +1,69 @@
 """Filters of task lists."""
 
 from django import forms
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Func, Lookup, OuterRef, Q, TextField
 from django_filters import rest_framework as filters
 
 from accounts.models import User
 from projects.filters import InProjectFilter, NamedFilter, visible
 from projects.models import Label, Project, Status
-from tasks.models import Task, TaskQuerySet, TaskRelation
-from tickethub.filters import DayFilter, MomentFilter, SearchFilter, StableOrderingFilter
+from tasks.models import Assignment, Task, TaskQuerySet, TaskRelation
+from tickethub.filters import AskedFilterSet, DayFilter, MomentFilter, SearchFilter, StableOrderingFilter
 
 PRIORITIES = [(priority.name.lower(), priority.label) for priority in Task.Priority]
 
 
-class AnyOfFilter(filters.ModelMultipleChoiceFilter):
-    """Rows that have any of the given ones, each once."""
-
-    def filter(self, qs, value):
-        return qs.filter(**{f"{self.field_name}__in": value}) if value else qs
-
-
 class PeopleField(forms.ModelMultipleChoiceField):
-    """People by id, or by the words `me` and `none`."""
+    """People by id, or by the words `me` and `none`. Nobody has to be looked up to find themselves."""
 
     WORDS = frozenset({"me", "none"})
+    me = None
 
     def clean(self, value):
-        value = value or []
+        value = ["me" if self.me and item == str(self.me.pk) else item for item in value or []]
         ids = [item for item in value if item not in self.WORDS]
         people = list(super().clean(ids)) if ids else []
-        return people + [word for word in value if word in self.WORDS]
+        return people + [word for word in self.WORDS if word in value]
 
 
 class PeopleFilter(filters.ModelMultipleChoiceFilter):
     field_class = PeopleField
 
+    @property
+    def field(self):
+        field = super().field
+        field.me = getattr(self.get_request(), "user", None)
+        return field
+
+
+class SearchedText(Func):
+    """What a search looks at: on PostgreSQL the very words of the index `task_search`, which is none of a model."""
+
+    template, arg_joiner = "%(expressions)s", " || CHAR(10) || "
+    output_field = TextField()
+
+    def as_postgresql(self, compiler, connection):
+        return self.as_sql(compiler, connection, template="UPPER(%(expressions)s)", arg_joiner=r" || E'\n' || ")
+
+
+class HasWord(Lookup):
+    """Whether a text has a word in it, in whatever case."""
+
+    lookup_name = "has_word"
+
+    def as_sql(self, compiler, connection):
+        lhs, params = self.process_lhs(compiler, connection)
+        pattern = f"%{connection.ops.prep_for_like_query(self.rhs)}%"
+        mark = "UPPER(%s)" if connection.vendor == "postgresql" else r"%s ESCAPE '\'"
+        return f"{lhs} LIKE {mark}", [*params, pattern]
+
 
 class TaskFilter(InProjectFilter):
-    status = AnyOfFilter(queryset=visible(Status), to_field_name="slug", help_text="Slugs; repeatable.")
+    status = filters.ModelMultipleChoiceFilter(
+        queryset=visible(Status), method="with_status", to_field_name="slug", help_text="Slugs; repeatable."
+    )
     status_category = filters.MultipleChoiceFilter(
-        field_name="status__category", choices=Status.Category, distinct=False, help_text="Repeatable."
+        choices=Status.Category, method="with_category", help_text="Repeatable."
     )
     priority = filters.MultipleChoiceFilter(choices=PRIORITIES, method="of_priority", help_text="Repeatable.")
     assignee = PeopleFilter(queryset=visible(User), method="assigned_to", help_text="Ids, `me` or `none`; repeatable.")
@@ -63,13 +87,27 @@ class TaskFilter(InProjectFilter):
     def of_priority(self, queryset, name, values):
         return queryset.filter(priority__in=[Task.Priority[value.upper()] for value in values])
 
+    # Of one project, its own statuses alone: those of the others would only mislead the database.
+
+    def with_status(self, queryset, name, values):
+        if not values:
+            return queryset
+        project = self.form.cleaned_data.get("project")
+        return queryset.filter(status__in=[row for row in values if project is None or row.project_id == project.pk])
+
+    def with_category(self, queryset, name, values):
+        project = self.form.cleaned_data.get("project")
+        statuses = project.statuses if project else Status.objects
+        return queryset.filter(status__in=statuses.filter(category__in=values).values("pk"))
+
     def assigned_to(self, queryset, name, values):
         people = [value for value in values if isinstance(value, User)]
         people += [self.request.user] if "me" in values else []
-        assignments = Task.assignees.through.objects.all()
-        found = Q(pk__in=assignments.filter(user__in=people).values("task"))
+        if len(people) == len(values) == 1:
+            return queryset.of_assignee(*people, project=self.form.cleaned_data.get("project"))
+        found = Q(pk__in=Assignment.objects.filter(user__in=people).values("task"))
         if "none" in values:  # no join: it would give a task once for each of its assignees
-            found |= ~Exists(assignments.filter(task=OuterRef("pk")))
+            found |= ~Exists(Assignment.of_task(OuterRef("pk"), project=self.form.cleaned_data.get("project")))
         return queryset.filter(found)
 
     def labelled(self, queryset, name, values):
@@ -79,14 +117,15 @@ class TaskFilter(InProjectFilter):
 
     def find(self, queryset, name, value):
         for word in value.split():
-            found = Q(title__icontains=word) | Q(description__icontains=word)
+            found = Q(HasWord(SearchedText("title", "description"), word))
             if key := TaskQuerySet.KEY.fullmatch(word.upper()):
-                found |= Q(project__key=key[1], number=key[2])
+                # By the id, since of a project's key beside the text no index could be asked.
+                found |= Q(pk=Task.objects.filter(project__key=key[1], number=key[2]).values("pk")[:1])
             queryset = queryset.filter(found)
         return queryset
 
 
-class TaskRelationFilter(filters.FilterSet):
+class TaskRelationFilter(AskedFilterSet):
     project = NamedFilter(field_name="source__project", queryset=visible(Project), help_text="Id or key of a project.")
     task = NamedFilter(queryset=visible(Task), method="of_task", help_text="Id or key of a task, on either side.")
     type = filters.ChoiceFilter(choices=TaskRelation.Type, help_text="Those of this type.")

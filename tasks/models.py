@@ -1,91 +1,24 @@
-"""Tasks, how they hang together, and where they stand on the board."""
+"""Tasks, and how they hang together."""
 
 import re
 from contextlib import contextmanager
+from copy import copy
 from uuid import UUID
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Greatest, Least
+from django.db.models.lookups import Exact, In
 from django.db.models.signals import m2m_changed, post_save
+from django.db.models.sql.where import AND
 from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.functional import cached_property
 
 from projects.models import InProjectQuerySet, Label, Project, Status, as_uuid
-from tasks import positions
+from tasks.board import Board
+from tasks.bulk import IDS, children_first, delete_all, kept_in, take_off
 from tickethub.models import TrackedModel, TrackedQuerySet
-
-
-class Board(models.Model):
-    """The counter of a project's task numbers, and the lock on the order of its tasks.
-
-    It is a row of its own since a stale `project.save()` would set back a counter kept there.
-    """
-
-    project = models.OneToOneField(Project, models.CASCADE, primary_key=True)
-    last_number = models.PositiveIntegerField(default=0)
-
-    LONGEST_POSITION = 200
-
-    def __str__(self):
-        return f"{self.project_id} at {self.last_number}"
-
-    @classmethod
-    def locked(cls, project_id):
-        """The board of a project, locked until the transaction ends."""
-        boards = cls.objects.select_for_update().filter(pk=project_id)
-        if (board := boards.first()) is None:
-            cls.objects.get_or_create(project_id=project_id)
-            board = boards.get()
-        return board
-
-    def take_number(self):
-        self.last_number += 1
-        self.save(update_fields=["last_number"])
-        return self.last_number
-
-    @property
-    def places(self):
-        tasks = Task.objects.filter(project=self.project_id).order_by("position")
-        return tasks.values_list("position", flat=True)
-
-    def last_place(self):
-        """The place after all tasks."""
-        return positions.after(self.places.last())
-
-    def place_beside(self, task, *, before, mover):
-        """The place just before or just after a task, for `mover`, which leaves its own."""
-        places = self.places.exclude(pk=mover.pk)
-        if before:
-            neighbour = places.filter(position__lt=task.position).last()
-        else:
-            neighbour = places.filter(position__gt=task.position).first()
-        if neighbour is None:
-            return positions.before(task.position) if before else positions.after(task.position)
-        place = positions.between(*sorted([task.position, neighbour]))
-        if len(place) <= self.LONGEST_POSITION:
-            return place
-        self.respread(mover)
-        return self.place_beside(Task.objects.get(pk=task.pk), before=before, mover=mover)
-
-    def respread(self, mover):
-        """Give every task but the mover a short place anew, in the same order: after hundreds of moves into one gap."""
-        place = self.places.last()
-        tasks = Task.objects.filter(project=self.project_id).exclude(pk=mover.pk)
-        list(tasks.locked())
-        for task in tasks.order_by("position"):
-            task.position = place = positions.after(place)
-            task.save(update_fields=["position"])
-
-
-def children_first(tasks):
-    """The tasks in an order in which none loses its parent before it goes itself: that would be a change to tell of."""
-    left = {task.pk: task for task in tasks}
-    while left:
-        parents = {task.parent_id for task in left.values()}
-        for task in [task for task in left.values() if task.pk not in parents] or list(left.values()):
-            yield left.pop(task.pk)
 
 
 class IdsField(models.TextField):
@@ -113,6 +46,9 @@ class IdsOf(models.Func):
         return self.as_sql(compiler, connection, template=self.template.replace("STRING_AGG", "GROUP_CONCAT"))
 
 
+TASKS_ON_BOARDS = models.Sum(models.F("last_number") - models.F("deleted"), default=0)
+
+
 class TaskQuerySet(InProjectQuerySet):
     KEY = re.compile(r"([A-Z][A-Z0-9]{1,9})-([1-9][0-9]{0,8})")
 
@@ -122,8 +58,51 @@ class TaskQuerySet(InProjectQuerySet):
             return self.filter(project__key=match[1], number=match[2])
         return self.filter(pk=as_uuid(name))
 
+    def of_assignee(self, user, project=None):
+        """Those that `user` is assigned to, in one project or in all, newest first unless they are ordered anew."""
+        if connection.vendor != "postgresql":
+            return self.filter(pk__in=Task.assignees.through.objects.filter(user=user).values("task"))
+        asked = {"assignments__user": user} | ({"assignments__project": project} if project else {})
+        return self.filter(**asked).order_by("-assignments__created_at", "-assignments__task")
+
+    def count(self):
+        """How many there are. All tasks of some projects, and all there of an assignee, are counted without a look
+        at each: the boards and the assignments know.
+        """
+        asked = self.asked()
+        if asked is None:
+            return super().count()
+        if any(name.startswith("user") for name, _ in asked):
+            return Assignment.objects.filter(*map(models.Q, asked)).count()
+        return Board.objects.filter(*map(models.Q, asked)).aggregate(tasks=TASKS_ON_BOARDS)["tasks"]
+
+    def asked(self):
+        """The conditions, as `(lookup, value)`; None if there is one of anything but the project and the assignee."""
+        query, where = self.query, self.query.where
+        if query.is_sliced or query.combinator or not where.children or where.negated or where.connector != AND:
+            return None
+        names = {Task.project.field: "project", Assignment.project.field: "project", Assignment.user.field: "user"}
+        asked = []
+        for condition in where.children:
+            name = isinstance(condition, (Exact, In)) and names.get(getattr(condition.lhs, "target", None))
+            if not name:
+                return None
+            asked.append((f"{name}__{condition.lookup_name}", condition.rhs))
+        return asked
+
     def to_be_deleted(self):
         return children_first(super().to_be_deleted())
+
+    def once_locked(self):
+        """The tasks with all that the API shows of them, locked first and read then: as they stand."""
+        tasks = self
+        if connection.features.has_select_for_update:
+            tasks = self.filter(pk__in=list(self.locked().values_list("pk", flat=True)))
+        return tasks.order_by("pk").with_all_shown()
+
+    def take_off(self, name, pk):
+        """Take the assignee or the label by which these are filtered off all of them."""
+        take_off(name, pk, list(self.once_locked()))
 
     def with_all_shown(self):
         """The tasks with all that the API shows of them, in one query.
@@ -149,12 +128,13 @@ class Task(TrackedModel):
         HIGH = 3
         URGENT = 4
 
-    project = models.ForeignKey(Project, models.CASCADE, related_name="tasks")
+    # Without an index of its own where another one, below, begins with it.
+    project = models.ForeignKey(Project, models.CASCADE, related_name="tasks", db_index=False)
     number = models.PositiveIntegerField(editable=False)
     title = models.CharField(max_length=255)
     description = models.TextField(max_length=LONGEST_TEXT, blank=True, default="", help_text="Markdown.")
     # A status in use cannot be deleted, but goes with its project, which is what RESTRICT means.
-    status = models.ForeignKey(Status, models.RESTRICT, related_name="tasks")
+    status = models.ForeignKey(Status, models.RESTRICT, related_name="tasks", db_index=False)
     priority = models.PositiveSmallIntegerField(choices=Priority, default=Priority.NONE)
     assignees = models.ManyToManyField(settings.AUTH_USER_MODEL, blank=True, related_name="assigned_tasks")
     labels = models.ManyToManyField(Label, blank=True, related_name="tasks")
@@ -163,7 +143,7 @@ class Task(TrackedModel):
     position = models.CharField(max_length=255, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="created_tasks"
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, blank=True, related_name="created_tasks", db_index=False
     )
     updated_at = models.DateTimeField(auto_now=True)
     completed_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -176,14 +156,26 @@ class Task(TrackedModel):
             models.UniqueConstraint(fields=["project", "position"], name="task_position_once"),
             models.CheckConstraint(condition=~models.Q(parent=models.F("id")), name="task_not_own_parent"),
         ]
-        indexes = [models.Index(fields=["project", "-created_at", "-id"], name="task_newest")]
+        indexes = [
+            models.Index(fields=["-created_at", "-id", "project"], name="task_newest_of_all"),
+            models.Index(fields=["project", "-created_at", "-id"], name="task_newest"),
+            models.Index(fields=["status", "-created_at", "-id", "project"], name="task_newest_of_status"),
+            models.Index(fields=["created_by", "-created_at", "-id", "project"], name="task_newest_of_maker"),
+            models.Index(fields=["project", "priority", "id"], name="task_by_priority"),
+            models.Index(fields=["project", "due_date", "id"], name="task_by_due_date"),
+            models.Index(fields=["project", "updated_at", "id"], name="task_by_update"),
+        ]
 
     def __str__(self):
         return f"{self.key} {self.title}"
 
     @property
-    def key(self):
-        return f"{self.project.key}-{self.number}"
+    def key(self) -> str:
+        return self.key_of(self.project.key, self.number)
+
+    @staticmethod
+    def key_of(project_key, number):
+        return f"{project_key}-{number}"
 
     @cached_property
     def assignee_ids(self):
@@ -208,23 +200,37 @@ class Task(TrackedModel):
                 update_fields = {*update_fields, *derived}
             super().save(update_fields=update_fields, **kwargs)
 
+    def has(self, values):
+        """Whether the task is as `change_all` would make it."""
+        return all(
+            getattr(self, IDS.get(name) or self._meta.get_field(name).attname) == getattr(value, "pk", value)
+            for name, value in values.items()
+        )
+
+    def changed(self, values, at):
+        """The task as `change_all` makes it."""
+        task = copy(self)
+        for name, value in values.items():
+            setattr(task, IDS.get(name, name), value)
+        if "status" in values:
+            task.mind_completion(at)
+        task.version, task.updated_at = self.version + 1, at
+        return task
+
     def prepare_new(self):
-        board = Board.locked(self.project_id)
-        self.number = board.take_number()
-        self.position = board.last_place()
+        self.number = Board.take_number(self.project_id)
+        self.position = Board(self.project_id).last_place()
         if self.status_id is None:
             self.status = self.project.statuses.get(is_default=True)
 
-    def mind_completion(self):
-        is_done = self.status.category == Status.Category.DONE
-        self.completed_at = (self.completed_at or timezone.now()) if is_done else None
+    def mind_completion(self, at=None):
+        self.completed_at = (self.completed_at or at or timezone.now()) if self.status.completes else None
 
-    def delete(self, *args, **kwargs):
+    def delete(self, using=None, keep_parents=False):
         """Delete the task and what hangs on it. Its children stay, each of them changed by losing its parent."""
         with transaction.atomic(savepoint=False):
             self.lock()
-            self.children.update(parent=None)
-            return super().delete(*args, **kwargs)
+            return delete_all([self])
 
     @contextmanager
     def as_one_change(self):
@@ -236,33 +242,46 @@ class Task(TrackedModel):
         finally:
             self.in_one_change = False
 
-    def descends_from(self, other):
-        """Whether `other` is this task or above it."""
-        seen, pk = set(), self.pk
+    def descends_from(self, *others):
+        """Whether one of the others is this task or above it."""
+        seen, pk, sought = set(), self.pk, {other.pk for other in others}
         while pk is not None and pk not in seen:
-            if pk == other.pk:
+            if pk in sought:
                 return True
             seen.add(pk)
             pk = Task.objects.filter(pk=pk).values_list("parent", flat=True).first()
         return False
 
     @transaction.atomic
-    def move(self, *, status=None, before=None, after=None):
+    def move(self, **where):
         """Put the task beside another on the board, or last, and into a status. The order is the project's."""
-        board = Board.locked(self.project_id)
-        fields = []
-        if status is not None and status != self.status:
-            self.status = status
-            fields.append("status")
-        if before or after:
-            beside = Task.objects.get(pk=(before or after).pk)
-            self.position = board.place_beside(beside, before=before is not None, mover=self)
-            fields.append("position")
-        elif fields:
-            self.position = board.last_place()
-            fields.append("position")
-        if fields:
-            self.save(update_fields=fields)
+        if values := Board.locked(self.project_id).values_of_move(self, **where):
+            for name, value in values.items():
+                setattr(self, name, value)
+            self.save(update_fields=values)
+
+
+class Assignment(models.Model):
+    """A row of `Task.assignees` with what PostgreSQL keeps beside it, so that lists of it need no look at each task."""
+
+    task = models.ForeignKey(Task, models.DO_NOTHING, related_name="assignments")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+")
+    project = models.ForeignKey(Project, models.DO_NOTHING, related_name="+")
+    created_at = models.DateTimeField(help_text="When the task was made.")
+
+    class Meta:
+        managed = False
+        auto_created = True  # as Django's own model of the rows is: so that it is in no dump, admin or permission
+        db_table = "tasks_task_assignees"
+
+    def __str__(self):
+        return f"{self.user_id} of {self.task_id}"
+
+    @classmethod
+    def of_task(cls, task, project=None):
+        """Those of a task. PostgreSQL, which is to look at many tasks, is helped by their project."""
+        known = {"project": project} if project and connection.vendor == "postgresql" else {}
+        return cls.objects.filter(task=task, **known)
 
 
 def ids_in(rows):
@@ -271,11 +290,11 @@ def ids_in(rows):
 
 @receiver(post_save, sender=Task)
 def hang_on(sender, instance, **kwargs):
-    """Write what a new task `begins_with`, by relation: before the log, which is connected later, tells of the task."""
-    for name, rows in instance.__dict__.pop("begins_with", {}).items():
-        field = Task._meta.get_field(name)
-        through, column = field.remote_field.through, f"{field.m2m_reverse_field_name()}_id"
-        through.objects.bulk_create(through(task=instance, **{column: pk}) for pk in {row.pk for row in rows})
+    """Write whom and what a new task `begins_with`: before the log, which is connected later, tells of the task."""
+    for name, ids in instance.__dict__.pop("begins_with", {}).items():
+        model, column = kept_in(name)
+        model.objects.bulk_create(model(task=instance, **{column: pk}) for pk in ids)
+        setattr(instance, IDS[name], ids)
 
 
 @receiver(m2m_changed, sender=Task.assignees.through)
@@ -290,10 +309,9 @@ def forget_ids(sender, instance, action, reverse, **kwargs):
 def grow_version(sender, instance, action, reverse, pk_set, **kwargs):
     """Who is assigned and what is labelled is part of a task: a change of it outside a save of the task is one too."""
     if reverse and action == "pre_clear":
-        # A clear from the far side does not say what it clears, so it is done here, task by task.
+        # A clear from the far side does not say what it clears, so it is done here.
         name = "labels" if sender is Task.labels.through else "assignees"
-        for task in Task.objects.filter(**{name: instance}).locked():
-            getattr(task, name).remove(instance)
+        Task.objects.filter(**{name: instance}).take_off(name, instance.pk)
         return
     if action == "pre_add" and sender is Task.labels.through:
         Label.lock_all([instance.pk] if reverse else pk_set)
@@ -318,7 +336,7 @@ class TaskRelationQuerySet(TrackedQuerySet):
     def visible_to(self, user):
         if not user.is_authenticated:
             return self.none()
-        return self.filter(source__project__memberships__user=user)
+        return self.filter(source__project__in=Project.ids_of(user))
 
 
 class TaskRelation(TrackedModel):

@@ -4,9 +4,12 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from accounts.models import User
-from projects.models import Label, Membership, Status
+from projects.models import Label, Membership, Status, as_uuid
 from projects.serializers import ProjectField
-from tasks.models import Board, Task, TaskRelation
+from tasks.board import Board
+from tasks.bulk import IDS, change_all
+from tasks.models import Task, TaskRelation
+from tickethub.projections import ComposedField
 from tickethub.serializers import ChangedFieldsSerializer
 
 
@@ -18,9 +21,9 @@ class InProjectField(serializers.PrimaryKeyRelatedField):
         super().__init__(*args, **kwargs)
 
     @classmethod
-    def many_init(cls, *args, ids, **kwargs):
+    def many_init(cls, *args, ids, rows, name="pk", **kwargs):
         kwargs.pop("many", None)
-        return InProjectListField(ids=ids, child_relation=cls(*args, **kwargs), required=False)
+        return InProjectListField(ids=ids, rows=rows, name=name, child_relation=cls(*args, **kwargs), required=False)
 
     def get_queryset(self):
         return super().get_queryset().filter(**{self.path: self.root.project})
@@ -32,12 +35,16 @@ class InProjectField(serializers.PrimaryKeyRelatedField):
 
 
 class InProjectListField(serializers.ManyRelatedField):
-    """A list of such rows. `ids` names where the object has their ids, as they are shown."""
+    """The ids of such rows. `ids` names where the object has them, as they are shown.
+
+    `rows` are what has to stay until the transaction ends, and are locked; `name` is where they have the id.
+    """
 
     MAX_LENGTH = 100
 
-    def __init__(self, *, ids, **kwargs):
-        self.ids = ids
+    def __init__(self, *, ids, rows, name, **kwargs):
+        self.ids, self.rows, self.name = ids, rows, name
+        self.columns = [ids]
         super().__init__(**kwargs)
 
     def to_internal_value(self, data):
@@ -45,7 +52,16 @@ class InProjectListField(serializers.ManyRelatedField):
             self.fail("not_a_list", input_type=type(data).__name__)
         if len(data) > self.MAX_LENGTH:
             raise serializers.ValidationError(f"At most {self.MAX_LENGTH} are taken.", code="max_length")
-        return super().to_internal_value(data)
+        ids = {as_uuid(value) for value in data}
+        if missing := ids - self.locked(ids):
+            super().to_internal_value(data)  # which says what is wrong with the first that is
+            self.child_relation.fail("does_not_exist", pk_value=missing.pop())  # or it was removed just now
+        return sorted(map(str, ids))
+
+    def locked(self, ids):
+        """Those of the ids that are there, kept from going: of a label that goes, a task would lose it untold."""
+        rows = self.rows.filter(**{"project": self.root.project, f"{self.name}__in": ids})
+        return set(rows.locked().values_list(self.name, flat=True))
 
     def get_attribute(self, instance):
         return getattr(instance, self.ids)
@@ -87,6 +103,11 @@ class TaskSerializer(ChangedFieldsSerializer):
     id = NewIdField(
         required=False, help_text="May be made by the client, so that a POST can be sent again without making two."
     )
+    key = ComposedField(
+        columns=["project__key", "number"],
+        compose=Task.key_of,
+        help_text="Its name among people: the key of the project and its number.",
+    )
     project = ProjectField()
     status = StatusField(
         slug_field="slug",
@@ -95,8 +116,15 @@ class TaskSerializer(ChangedFieldsSerializer):
         help_text="The slug of a status of the project.",
     )
     priority = PriorityField(required=False)
-    assignees = InProjectField(many=True, ids="assignee_ids", queryset=User.objects.all(), path="memberships__project")
-    labels = InProjectField(many=True, ids="label_ids", queryset=Label.objects.all())
+    assignees = InProjectField(
+        many=True,
+        ids="assignee_ids",
+        rows=Membership.objects.all(),
+        name="user_id",
+        queryset=User.objects.all(),
+        path="memberships__project",
+    )
+    labels = InProjectField(many=True, ids="label_ids", rows=Label.objects.all(), queryset=Label.objects.all())
     parent = InProjectField(queryset=Task.objects.all(), required=False, allow_null=True)
 
     class Meta:
@@ -121,10 +149,9 @@ class TaskSerializer(ChangedFieldsSerializer):
             "updated_at",
             "completed_at",
         ]
-        read_only_fields = ["key", "number", "position", "version", "created_by", "completed_at"]
+        read_only_fields = ["number", "position", "version", "created_by", "completed_at"]
         extra_kwargs = {
             "description": {"trim_whitespace": False},  # Markdown is returned as it came
-            "key": {"help_text": "Its name among people: the key of the project and its number."},
             "number": {"help_text": "Counts up in the project, without a gap; never given twice."},
             "position": {"help_text": "Its place on the board: a text that sorts by its characters."},
             "version": {"help_text": "Grows by one with each change."},
@@ -132,8 +159,13 @@ class TaskSerializer(ChangedFieldsSerializer):
         }
         fixed = ["id", "project"]
 
+    @property
+    def tasks(self):
+        """What is about to change: tasks of one project."""
+        return [self.instance] if self.instance else []
+
     def to_internal_value(self, data):
-        self.project = self.instance.project if self.instance else self.find_project(data)
+        self.project = self.tasks[0].project if self.tasks else self.find_project(data)
         return super().to_internal_value(data)
 
     def find_project(self, data):
@@ -143,58 +175,23 @@ class TaskSerializer(ChangedFieldsSerializer):
         except (serializers.ValidationError, DjangoValidationError, KeyError, TypeError):
             return None
 
-    def validate_assignees(self, people):
-        """Lock their memberships, so that nobody is assigned who is being removed."""
-        memberships = Membership.objects.filter(project=self.project, user__in=people)
-        return self.refuse_missing("assignees", people, memberships.locked().values_list("user_id", flat=True))
-
-    def validate_labels(self, labels):
-        """Lock them, so that no task gets a label that is being deleted: it would lose it again, untold."""
-        return self.refuse_missing("labels", labels, Label.lock_all([label.pk for label in labels]))
-
-    def refuse_missing(self, name, rows, there):
-        """Give the rows. Raises ValidationError for one whose id is not among those that are there, by now."""
-        for pk in {row.pk for row in rows} - set(there):
-            self.fields[name].child_relation.fail("does_not_exist", pk_value=pk)
-        return rows
-
     def validate_parent(self, parent):
-        if parent and self.instance:
+        if parent and self.tasks:
             Board.locked(self.project.pk)  # of two changes that together make a circle one must see the other
-            if parent.descends_from(self.instance):
+            if parent.descends_from(*self.tasks):
                 raise serializers.ValidationError("A task cannot be below itself.", code="circle")
         return parent
 
     def create(self, validated_data):
-        related = self.pop_related(validated_data)
+        related = {name: validated_data.pop(name, []) for name in IDS}
         task = Task(**validated_data)
         task.begins_with = related
         task.save()
         return task
 
     def update(self, instance, validated_data):
-        related = self.pop_related(validated_data)
-        changed_related = {
-            name: rows
-            for name, rows in related.items()
-            if {str(row.pk) for row in rows} != set(self.fields[name].get_attribute(instance))
-        }
-        with instance.as_one_change():
-            self.set_related(instance, changed_related)
-            version = instance.version
-            super().update(instance, validated_data)
-            if changed_related and instance.version == version:
-                instance.save(update_fields=[])
-        return instance
-
-    @staticmethod
-    def pop_related(validated_data):
-        return {name: validated_data.pop(name) for name in ("assignees", "labels") if name in validated_data}
-
-    @staticmethod
-    def set_related(task, related):
-        for name, rows in related.items():
-            getattr(task, name).set(rows)
+        [task] = change_all([instance], validated_data)
+        return task
 
 
 class TaskIdentitySerializer(serializers.Serializer):
@@ -226,16 +223,24 @@ class MoveSerializer(serializers.Serializer):
         return attrs
 
     def update(self, instance, validated_data):
-        instance.move(**validated_data)
-        return instance
+        values = Board.locked(instance.project_id).values_of_move(instance, **validated_data)
+        [task] = change_all([instance], values)
+        return task
 
 
 class BulkChangeSerializer(TaskSerializer):
-    """What a bulk change sets: any of these, on every task alike."""
+    """What a bulk change sets: any of these, on every one alike of some tasks of a project."""
 
     class Meta(TaskSerializer.Meta):
         fields = ["title", "description", "status", "priority", "assignees", "labels", "parent", "due_date"]
         fixed = []
+
+    @property
+    def tasks(self):
+        return self.instance
+
+    def update(self, instance, validated_data):
+        return change_all(instance, validated_data)
 
 
 class BulkSerializer(serializers.Serializer):

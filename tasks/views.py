@@ -1,17 +1,22 @@
 """Tasks, their place on the board, and their relations."""
 
+from itertools import groupby
 from operator import attrgetter
 
+from django.db.models import OuterRef, Subquery
 from django.utils.http import parse_etags
-from rest_framework import mixins, serializers, status
+from rest_framework import serializers, status
 from rest_framework.decorators import action
 from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
 from rest_framework.response import Response
 
+from projects.models import Membership
 from projects.permissions import IsProjectMember
 from projects.viewsets import InProjectViewSet
+from tasks.board import Board
+from tasks.bulk import SpentId, delete_all
 from tasks.filters import TaskFilter, TaskRelationFilter
-from tasks.models import Board, Task, TaskRelation, children_first
+from tasks.models import Task, TaskRelation
 from tasks.permissions import MayDelete, refuse_deletion_of_others
 from tasks.serializers import (
     BulkChangeSerializer,
@@ -23,7 +28,7 @@ from tasks.serializers import (
 )
 from tickethub.errors import Conflict, PreconditionFailed
 from tickethub.transactions import in_transaction
-from tickethub.viewsets import CreateModelMixin, DestroyModelMixin, GenericViewSet
+from tickethub.viewsets import CreateModelMixin, DestroyModelMixin, GenericViewSet, ListModelMixin
 
 
 class TaskViewSet(InProjectViewSet):
@@ -48,8 +53,11 @@ class TaskViewSet(InProjectViewSet):
 
     def get_queryset(self):
         tasks = super().get_queryset()
-        is_read = self.request.method in SAFE_METHODS
-        return tasks.with_all_shown() if is_read else tasks.select_related("project")
+        return tasks.with_all_shown() if self.request.method in SAFE_METHODS else tasks
+
+    def locked(self, rows):
+        own = Membership.objects.filter(project=OuterRef("project"), user=self.request.user)
+        return rows.annotate(callers_role=Subquery(own.values("role"))).once_locked()
 
     def get_object(self):
         task = super().get_object()
@@ -61,7 +69,7 @@ class TaskViewSet(InProjectViewSet):
         """Raise PreconditionFailed if the client's If-Match names another version than the present one."""
         asked = self.request.headers.get("If-Match")
         if asked is not None and not {"*", etag(task.version)} & set(parse_etags(asked)):
-            raise PreconditionFailed(TaskSerializer(as_it_stands(task), context=self.get_serializer_context()).data)
+            raise PreconditionFailed(TaskSerializer(task, context=self.get_serializer_context()).data)
 
     def retrieve(self, request, *args, **kwargs):
         response = super().retrieve(request, *args, **kwargs)
@@ -79,29 +87,31 @@ class TaskViewSet(InProjectViewSet):
     @in_transaction
     def create(self, request, *args, **kwargs):
         """Make a task. A POST with an `id` may be sent again: the second gives 200 and the task that stands."""
+        context = self.get_serializer_context()
         # Before all else is checked: what the first one named may be gone by now, and the task stands all the same.
-        if task := self.find_standing():
-            return Response(self.get_serializer(as_it_stands(task)).data)
-        serializer = self.get_serializer(data=request.data)
+        if task := self.find_standing(context):
+            return Response(self.get_serializer(task).data)
+        serializer = self.get_serializer(data=request.data, context=context)
         serializer.is_valid(raise_exception=True)
         self.check_object_permissions(request, serializer.validated_data["project"])
-        serializer.instance = as_it_stands(serializer.save(created_by=request.user))
+        serializer.save(created_by=request.user)
         return Response(serializer.data, status=status.HTTP_201_CREATED)
 
-    def perform_update(self, serializer):
-        serializer.instance = as_it_stands(serializer.save())
+    def find_standing(self, context):
+        """The caller's own task of the id that is sent, None if there is none.
 
-    def find_standing(self):
-        """The caller's own task of the id that is sent, None if there is none. Raises Conflict if it is another one."""
+        Raises Conflict if it is another one, or one that was deleted.
+        """
         data = self.request.data
-        sent = TaskIdentitySerializer(data=data, context=self.get_serializer_context())
+        sent = TaskIdentitySerializer(data=data, context=context)
         if not isinstance(data, dict) or "id" not in data or not sent.is_valid():
             return None
         project = sent.validated_data["project"]
         self.check_object_permissions(self.request, project)
         Board.locked(project.pk)  # so that of two such POSTs at once the second finds what the first made
-        task = Task.objects.filter(pk=sent.validated_data["id"]).first()
-        if task and (task.created_by_id, task.project_id) != (self.request.user.pk, project.pk):
+        task = Task.objects.with_all_shown().filter(pk=sent.validated_data["id"]).first()
+        is_own = task and (task.created_by_id, task.project_id) == (self.request.user.pk, project.pk)
+        if not is_own and (task or SpentId.objects.filter(pk=sent.validated_data["id"]).exists()):
             raise Conflict("This id is taken.", "id_taken")
         return task
 
@@ -115,7 +125,7 @@ class TaskViewSet(InProjectViewSet):
         task = self.get_object()
         serializer = MoveSerializer(task, data=request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
-        return Response(self.get_serializer(as_it_stands(serializer.save())).data)
+        return Response(self.get_serializer(serializer.save()).data)
 
     @action(detail=False, methods=["post"])
     @in_transaction
@@ -131,8 +141,7 @@ class TaskViewSet(InProjectViewSet):
         if serializer.validated_data.get("delete"):
             self.delete_all(tasks)
             return Response(status=status.HTTP_204_NO_CONTENT)
-        self.change_all(tasks, serializer.validated_data["set"])
-        changed = Task.objects.with_all_shown().in_bulk(ids)
+        changed = {task.pk: task for task in self.change_all(tasks, serializer.validated_data["set"])}
         return Response({"results": self.get_serializer([changed[pk] for pk in ids], many=True).data})
 
     def find_all(self, ids):
@@ -140,30 +149,32 @@ class TaskViewSet(InProjectViewSet):
 
         Raises ValidationError if one of them is not there to be seen.
         """
-        tasks = {task.pk: task for task in self.get_queryset().filter(pk__in=ids).locked()}
+        tasks = {task.pk: task for task in self.locked(self.get_queryset().filter(pk__in=ids))}
         if missing := [pk for pk in ids if pk not in tasks]:
             words = [f'Invalid pk "{pk}" - object does not exist.' for pk in missing]
             raise serializers.ValidationError({"ids": words}, code="does_not_exist")
         return sorted((tasks[pk] for pk in ids), key=attrgetter("project_id"))
 
     def delete_all(self, tasks):
-        for project, maker in {(task.project, task.created_by_id) for task in tasks}:
-            refuse_deletion_of_others(self.request.user, project, maker)
-        for task in children_first(tasks):
-            task.delete()
+        user = self.request.user
+        for project, is_own in {(task.project, task.created_by_id == user.pk) for task in tasks}:
+            refuse_deletion_of_others(user, project, user.pk if is_own else None)
+        delete_all(tasks)
 
     def change_all(self, tasks, values):
-        for project in {task.project for task in tasks}:
-            self.check_object_permissions(self.request, project)
+        """Give the tasks the values, project by project: what a value means depends on it. Gives the changed tasks."""
+        by_project = [list(group) for _, group in groupby(tasks, key=attrgetter("project_id"))]
+        for task, *_ in by_project:
+            self.check_object_permissions(self.request, task)
         context = self.get_serializer_context()
-        for task in tasks:
-            serializer = BulkChangeSerializer(task, data=values, partial=True, context=context)
-            if not serializer.is_valid():
-                raise serializers.ValidationError({"set": serializer.errors})
-            serializer.save()
+        changes = [BulkChangeSerializer(group, data=values, partial=True, context=context) for group in by_project]
+        for change in changes:
+            if not change.is_valid():
+                raise serializers.ValidationError({"set": change.errors})
+        return [task for change in changes for task in change.save()]
 
 
-class TaskRelationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMixin, GenericViewSet):
+class TaskRelationViewSet(CreateModelMixin, DestroyModelMixin, ListModelMixin, GenericViewSet):
     """What tasks are to each other: one blocks another, duplicates it, or has to do with it.
 
     create: Say what a task is to another one of the same project.
@@ -183,11 +194,6 @@ class TaskRelationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelM
     def perform_create(self, serializer):
         self.check_object_permissions(self.request, TaskRelation(**serializer.validated_data))
         serializer.save()
-
-
-def as_it_stands(task):
-    """A task that was just read or written under a lock, with all that the API shows of it."""
-    return Task.objects.with_all_shown().get(pk=task.pk)
 
 
 def etag(version):

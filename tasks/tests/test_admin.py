@@ -261,3 +261,74 @@ def test_nothing_in_an_archived_project_changes(desk, project, task):
         assert told(response)[-1:] == ARCHIVED
         assert written(desk, response) == []
     assert Task.objects.filter(title="Boil milk").count() == 0
+
+
+# --- Actions ---
+
+
+@pytest.fixture
+def tasks(project):
+    """Three of one project and one of another, all open."""
+    return [*TaskFactory.create_batch(3, project=project), TaskFactory()]
+
+
+def test_tasks_of_many_projects_are_completed_and_reopened_each_as_one_change(desk, tasks):
+    events = written(desk, desk.act("complete", *tasks))
+    assert {(kind, pk, *changes["status"]) for kind, pk, changes in events} == {
+        ("task.updated", task.pk, "todo", "done") for task in tasks
+    }
+    assert len(events) == len(tasks)
+    assert not Task.objects.filter(completed_at=None).exists()
+    assert set(Task.objects.values_list("version", flat=True)) == {2}
+    assert len(written(desk, desk.act("reopen", *tasks))) == len(tasks)
+    assert set(Task.objects.values_list("status__slug", "completed_at")) == {("todo", None)}
+
+
+def test_a_priority_is_given_to_those_that_have_another(desk, tasks):
+    Task.objects.filter(pk=tasks[0].pk).update(priority=Task.Priority.HIGH)
+    response = desk.act("prioritize", *tasks, priority=str(Task.Priority.HIGH))
+    assert told(response) == ["Changed: 3."]
+    assert set(Task.objects.values_list("priority", flat=True)) == {Task.Priority.HIGH}
+
+
+@pytest.mark.parametrize(
+    ("priority", "words"), [("", "Choose a priority beside the action."), ("7", "No action selected.")]
+)
+def test_what_is_no_priority_changes_nothing(desk, tasks, priority, words):
+    assert told(desk.act("prioritize", *tasks, priority=priority)) == [words]
+    assert set(Task.objects.values_list("version", flat=True)) == {1}
+
+
+def test_tasks_are_unassigned(desk, tasks):
+    for task in tasks[:2]:
+        task.assignees.add(MembershipFactory(project=task.project).user)
+    events = written(desk, desk.act("unassign", *tasks))
+    assert [(kind, set(changes)) for kind, _, changes in events] == [("task.updated", {"assignees"})] * 2
+    assert not Task.assignees.through.objects.exists()
+
+
+@pytest.mark.parametrize("action", ["complete", "prioritize", "unassign"])
+def test_nothing_is_changed_where_one_project_is_archived(desk, tasks, action):
+    for task in tasks:
+        task.assignees.add(MembershipFactory(project=task.project).user)
+    Project.objects.filter(pk=tasks[-1].project_id).update(archived_at=timezone.now())
+    response = desk.act(action, *tasks, priority="4")
+    assert told(response) == ARCHIVED
+    assert written(desk, response) == []
+    assert set(Task.objects.values_list("version", "priority", "status__slug")) == {(2, 0, "todo")}
+
+
+def test_a_project_without_a_status_to_complete_with_is_named(desk, tasks):
+    tasks[-1].project.statuses.filter(category="done").delete()
+    assert told(desk.act("complete", *tasks)) == [f"{tasks[-1].project} has no such status."]
+    assert not Task.objects.exclude(completed_at=None).exists()
+
+
+def test_an_action_takes_as_many_queries_for_thirty_tasks_as_for_one(desk, project):
+    found = []
+    for count in (1, 30):
+        some = TaskFactory.create_batch(count, project=project)
+        with CaptureQueriesContext(connection) as queries:
+            desk.act("complete", *some)
+        found.append(len(queries))
+    assert found[0] == found[1]

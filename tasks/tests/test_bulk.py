@@ -1,6 +1,8 @@
 """POST tasks/bulk/: one change of up to a hundred tasks, or none."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from projects.tests.factories import LabelFactory, ProjectFactory
 from tasks.models import Task
@@ -95,6 +97,18 @@ def test_a_hundred_change_at_once(api, project):
     answer = api.post(BULK, {"ids": ids(tasks), "set": {"priority": "low"}})
     assert (answer.status_code, len(answer.json()["results"])) == (200, 100)
     assert set(Task.objects.values_list("priority", "version")) == {(Task.Priority.LOW, 2)}
+
+
+@pytest.mark.parametrize("action", ["priority", "status", "labels", "assignees", "parent", "delete"])
+def test_as_many_queries_for_many_as_for_few(api, project, member, values, action):
+    counts = []
+    for many in (2, 20):
+        tasks = TaskFactory.create_batch(many, project=project, created_by=member)
+        body = {"delete": True} if action == "delete" else {"set": {action: values[action]}}
+        with CaptureQueriesContext(connection) as queries:
+            assert api.post(BULK, {"ids": ids(tasks), **body}).status_code in {200, 204}
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 25
 
 
 class TestDelete:

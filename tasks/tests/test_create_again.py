@@ -77,6 +77,39 @@ def test_an_id_that_somebody_else_used_is_taken(api, as_user, owner, body, nothi
     assert "Once" not in answer.content.decode()
 
 
+def delete_task(api):
+    Task.objects.get(pk=MINE).delete()
+
+
+def delete_all(api):
+    Task.objects.filter(pk=MINE).delete()
+
+
+def delete_by_the_api(api):
+    assert api.delete(f"{TASKS}{MINE}/").status_code == 204
+
+
+def delete_in_bulk(api):
+    assert api.post(f"{TASKS}bulk/", {"ids": [MINE], "delete": True}).status_code == 204
+
+
+def delete_project(api):
+    Task.objects.get(pk=MINE).project.delete()
+
+
+@pytest.mark.parametrize("delete", [delete_task, delete_all, delete_by_the_api, delete_in_bulk, delete_project])
+def test_the_id_of_a_deleted_task_is_never_used_again(api, member, body, nothing_changes, delete):
+    """Or an ETag of the old one would fit the new one."""
+    elsewhere = ProjectFactory(member=member)
+    api.post(TASKS, body)
+    delete(api)
+    with nothing_changes():
+        answers = [api.post(TASKS, body | {"project": str(elsewhere.pk)})]
+        if delete is not delete_project:
+            answers.append(api.post(TASKS, body))
+    assert all(conflict(answer) for answer in answers)
+
+
 def test_an_id_used_in_another_project_is_taken(api, member, body, nothing_changes):
     other = ProjectFactory(owner=member)
     api.post(TASKS, body)

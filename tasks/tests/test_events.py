@@ -114,6 +114,20 @@ def test_a_deletion_is_told_without_the_object(told, task):
     assert (event["type"], event["id"], event["object"]) == ("task.deleted", str(task.pk), None)
 
 
+def test_deletions_in_bulk_are_one_event_of_each_task_and_of_each_child_that_stays(told, api, task, project, member):
+    child = TaskFactory(project=project, parent=task, created_by=member)
+    grandchild = TaskFactory(project=project, parent=child, created_by=member)
+    left = TaskFactory(project=project, parent=child)
+    TaskRelationFactory(source=task, target=left)
+    ids = [str(each.pk) for each in (task, child, grandchild)]
+    orphaned, *deleted = told("post", "tasks/bulk/", {"ids": ids, "delete": True})
+    assert (orphaned["id"], orphaned["changes"]) == (str(left.pk), {"parent": [str(child.pk), None]})
+    assert orphaned["object"] == shown(api, orphaned)
+    assert [(event["type"], event["id"], event["object"]) for event in deleted] == [
+        ("task.deleted", pk, None) for pk in reversed(ids)
+    ]
+
+
 def test_a_move_is_one_event(told, api, task, project):
     other = TaskFactory(project=project)
     before = shown(api, {"id": str(task.pk)})

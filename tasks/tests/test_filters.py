@@ -89,8 +89,9 @@ def test_by_priority(find, board):
 def test_by_assignee(find, board, member, owner, viewer):
     assert find(assignee=str(owner.pk)) == {"two", "four"}
     assert find(assignee="me") == find(assignee=str(member.pk)) == {"one", "two"}
-    assert find(assignee="none") == {"three"}
+    assert find(assignee="none") == find(assignee="none", project="PROJ") == {"three"}
     assert find(assignee=["none", str(owner.pk)]) == {"two", "three", "four"}
+    assert find(assignee=["none", str(owner.pk)], project="PROJ") == {"two", "three", "four"}
     assert find(assignee=["me", str(owner.pk)]) == {"one", "two", "four"}
     assert find(assignee=["me", "none", str(owner.pk)]) == {"one", "two", "three", "four"}
     assert find(assignee=str(viewer.pk)) == set()

@@ -1,13 +1,17 @@
 """Tasks by the ORM: what holds whatever path a change comes by."""
 
+import json
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
+from django.core.management import call_command
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError, RestrictedError
 
 from projects.models import Membership, Project
 from projects.tests.factories import LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
-from tasks.models import Board, Task, TaskRelation
+from tasks.board import Board
+from tasks.models import Task, TaskRelation
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
 
@@ -220,3 +224,11 @@ def test_a_membership_made_later_is_no_reason_to_be_seen_before(project, outside
     assert not Task.objects.visible_to(outsider).exists()
     MembershipFactory(project=project, user=outsider, role="viewer")
     assert list(Task.objects.visible_to(outsider)) == [task]
+
+
+def test_a_dump_has_a_tasks_assignees_with_the_task_alone(project, member, capsys):
+    TaskFactory(project=project).assignees.add(member)
+    call_command("dumpdata", "tasks")
+    dumped = json.loads(capsys.readouterr().out)
+    assert {row["model"] for row in dumped} == {"tasks.board", "tasks.task"}
+    assert [row["fields"]["assignees"] for row in dumped if row["model"] == "tasks.task"] == [[str(member.pk)]]

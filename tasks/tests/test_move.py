@@ -5,7 +5,8 @@ import random
 import pytest
 
 from projects.tests.factories import ProjectFactory
-from tasks.models import Board, Task
+from tasks.board import Board
+from tasks.models import Task
 from tasks.tests.factories import TaskFactory
 
 TASKS = "/api/v1/tasks/"

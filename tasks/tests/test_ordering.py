@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from tasks.filters import TaskFilter
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
 
@@ -127,3 +128,23 @@ class TestPages:
         for offset in (20, 21, 10**30):
             page = api.get(TASKS, {"offset": offset}).json()
             assert (page["count"], page["results"], page["next"]) == (20, [], None)
+
+
+@pytest.mark.parametrize("query", [{}, {"project": "PROJ"}])
+def test_tasks_of_one_assignee_are_newest_first_unless_ordered(api, project, member, owner, query):
+    third, first, second = TaskFactory.create_batch(3, project=project)
+    for task in (second, third, first):
+        task.assignees.set([member, owner])
+    for assignee in ("me", str(owner.pk)):
+        asked = query | {"assignee": assignee}
+        pages = [api.get("/api/v1/tasks/", asked | {"limit": 2, "offset": offset}).json() for offset in (0, 2)]
+        assert [row["id"] for page in pages for row in page["results"]] == [str(t.pk) for t in (second, first, third)]
+        for ordered in (asked | {"ordering": "number"}, {"ordering": "number"} | asked):
+            rows = api.get("/api/v1/tasks/", ordered).json()["results"]
+            assert [row["id"] for row in rows] == [str(task.pk) for task in (third, first, second)]
+
+
+@pytest.mark.parametrize("name", ["created_at", "updated_at", "priority", "number", "position"])
+def test_what_always_has_a_value_is_ordered_as_its_index_is(name):
+    for ordering in (name, f"-{name}"):
+        assert "NULLS" not in str(TaskFilter({"ordering": ordering}, queryset=Task.objects.all()).qs.query)
