@@ -10,6 +10,7 @@ from django.contrib.admin.utils import NestedObjects, model_ngettext
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db import IntegrityError, models, router
 from django.http import HttpResponseRedirect
+from django.template.response import TemplateResponse
 
 from accounts.models import Session, User
 from tickethub.errors import Conflict
@@ -51,22 +52,31 @@ class MarkdownField(forms.CharField):
 
 
 class AdminBasics:
-    """For admins and inlines alike: what rows relate to is fetched for all rows of a page at once."""
+    """For admins and inlines alike: what rows relate to is fetched with them, or for all rows of a page at once."""
 
     formfield_overrides = {models.TextField: {"form_class": MarkdownField}}
+    list_select_related = ()
 
     def get_queryset(self, request):
-        return super().get_queryset(request).fetch_mode(models.FETCH_PEERS)
+        return with_related(super().get_queryset(request), self)
 
     def get_field_queryset(self, db, db_field, request):
         queryset = super().get_field_queryset(db, db_field, request)
-        return None if queryset is None else queryset.fetch_mode(models.FETCH_PEERS)
+        related_admin = self.admin_site._registry.get(db_field.remote_field.model)
+        return None if queryset is None else with_related(queryset, related_admin)
+
+
+def with_related(rows, model_admin):
+    names = model_admin.list_select_related
+    return (rows.select_related(*names) if names else rows).fetch_mode(models.FETCH_PEERS)
 
 
 class DomainAdmin(AdminBasics, admin.ModelAdmin):
     """An admin that writes as the rest of TicketHub does: row by row, what changed and nothing else."""
 
     fixed = ()  # fields that are written once, when the row is made
+    object_history_template = "tickethub/admin/history.html"
+    show_full_result_count = False  # which would count a table beside what is asked of it
 
     changeform_view = all_or_nothing(admin.ModelAdmin.changeform_view)
     changelist_view = all_or_nothing(admin.ModelAdmin.changelist_view)
@@ -80,6 +90,13 @@ class DomainAdmin(AdminBasics, admin.ModelAdmin):
             obj.save()
         elif form.has_changed():
             obj.save(update_fields={field.name for field in obj._meta.fields} & set(form.changed_data))
+
+    def history_view(self, request, object_id, extra_context=None):
+        """Django's, of what was done here, below what the log tells: whoever may see the log sees that."""
+        page = super().history_view(request, object_id, extra_context)
+        if isinstance(page, TemplateResponse) and request.user.has_perm("realtime.view_event"):
+            page.context_data["changes"] = self.admin_site.changes_of(page.context_data["object"])
+        return page
 
     def delete_queryset(self, request, queryset):
         for obj in queryset.to_be_deleted():

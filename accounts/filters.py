@@ -1,11 +1,10 @@
 from django.db.models import Q
-from django_filters import rest_framework as filters
 
 from accounts.models import User
-from tickethub.filters import SearchFilter
+from tickethub.filters import AskedFilterSet, SearchFilter
 
 
-class UserFilter(filters.FilterSet):
+class UserFilter(AskedFilterSet):
     search = SearchFilter(method="find", help_text="Words in the handle, the names or the address.")
 
     class Meta:

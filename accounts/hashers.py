@@ -6,11 +6,11 @@ from threading import BoundedSemaphore
 
 from django.conf import settings
 from django.contrib.auth import hashers
-from django.db import close_old_connections, connection
 
 from tickethub.errors import Busy
+from tickethub.threads import aside
 
-TURN_WITHIN = 5  # seconds
+TURN_WITHIN = 10  # seconds
 
 
 @cache
@@ -21,14 +21,13 @@ def turns():
 @contextmanager
 def turn():
     """Wait for a turn to hash. Raises Busy where none comes."""
-    if not connection.in_atomic_block:
-        close_old_connections()  # others may have it meanwhile
-    if not turns().acquire(timeout=TURN_WITHIN):
-        raise Busy
-    try:
-        yield
-    finally:
-        turns().release()
+    with aside():
+        if not turns().acquire(timeout=TURN_WITHIN):
+            raise Busy
+        try:
+            yield
+        finally:
+            turns().release()
 
 
 class Argon2PasswordHasher(hashers.Argon2PasswordHasher):

@@ -1,6 +1,6 @@
 """People, and their logins."""
 
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.conf import settings
 from django.contrib.auth.models import AbstractUser
@@ -103,17 +103,6 @@ class SessionQuerySet(models.QuerySet):
     def open(self):
         """Those that are neither ended nor expired."""
         return self.filter(ended_at=None, expires_at__gt=timezone.now())
-
-    def of_token(self, token):
-        """The session that a token comes of; none where its claims name no session, or another person's."""
-        try:
-            named = {
-                "pk": UUID(str(token.get(Session.CLAIM))),
-                "user": UUID(str(token.get(jwt_settings.USER_ID_CLAIM))),
-            }
-        except ValueError:
-            return self.none()
-        return self.filter(**named)
 
     def end(self):
         """End them all, quietly: what ends a person's sessions is a change of the person, which is told."""

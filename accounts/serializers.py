@@ -5,7 +5,7 @@ import time
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
 from rest_framework_simplejwt.exceptions import InvalidToken
@@ -17,6 +17,7 @@ from accounts.models import LowerCaseEmailField, Session, User
 from accounts.passwords import NewPassword
 from accounts.tokens import RefreshToken
 from tickethub.serializers import ChangedFieldsSerializer
+from tickethub.threads import aside
 
 
 class PasswordField(serializers.CharField):
@@ -154,7 +155,8 @@ class LoginSerializer(TokenObtainPairSerializer):
 
 def of_living_session(token):
     """The session that a token comes of, locked: what else is done with it comes before this, or after."""
-    return session_of(token, Session.objects.select_for_update(of=("self",), no_key=True))
+    sessions = Session.objects.select_for_update(of=("self",), no_key=True).select_related("user")
+    return session_of(token, lambda pk, user: sessions.filter(pk=pk, user=user).first())
 
 
 class TokenRefreshSerializer(serializers.Serializer):
@@ -177,8 +179,8 @@ class TokenRefreshSerializer(serializers.Serializer):
         if not fresh:
             raise InvalidToken("This token was used already.")
         if settings.REFRESH_HELD_FOR:
-            close_old_connections()  # others may have it meanwhile
-            time.sleep(settings.REFRESH_HELD_FOR.total_seconds())
+            with aside():
+                time.sleep(settings.REFRESH_HELD_FOR.total_seconds())
         return {"access": str(fresh.access_token), "refresh": str(fresh)}
 
 

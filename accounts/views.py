@@ -1,7 +1,7 @@
 """Registering, tokens, passwords, and people."""
 
 from django.db import connection
-from rest_framework import generics, mixins, status, viewsets
+from rest_framework import generics, status
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
@@ -23,7 +23,7 @@ from tickethub.filters import refuse_unknown
 from tickethub.mail import in_background
 from tickethub.throttling import take
 from tickethub.transactions import in_transaction
-from tickethub.viewsets import StrictPostMixin
+from tickethub.viewsets import GenericViewSet, ListModelMixin, RetrieveModelMixin, StrictPostMixin
 
 
 class RegisterView(StrictPostMixin, generics.CreateAPIView):
@@ -143,7 +143,7 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
         return Response(status=status.HTTP_204_NO_CONTENT)
 
 
-class UserViewSet(mixins.RetrieveModelMixin, mixins.ListModelMixin, viewsets.GenericViewSet):
+class UserViewSet(RetrieveModelMixin, ListModelMixin, GenericViewSet):
     """The people who share a project with the caller, and the caller."""
 
     serializer_class = UserSerializer

@@ -17,6 +17,7 @@ class CommentInline(AdminBasics, admin.TabularInline):
     readonly_fields = ["created_at", "edited_at"]
     ordering = ["created_at"]
     show_change_link = True
+    list_select_related = ["task__project", "author"]
 
     def has_add_permission(self, request, obj):
         return False

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
+from projects.models import Project
 from tasks.models import LONGEST_TEXT, Task
 from tickethub.models import TrackedModel, TrackedQuerySet
 
@@ -12,11 +13,11 @@ class CommentQuerySet(TrackedQuerySet):
     def visible_to(self, user):
         if not user.is_authenticated:
             return self.none()
-        return self.filter(task__project__memberships__user=user)
+        return self.filter(task__project__in=Project.ids_of(user))
 
 
 class Comment(TrackedModel):
-    task = models.ForeignKey(Task, models.CASCADE, related_name="comments")
+    task = models.ForeignKey(Task, models.CASCADE, related_name="comments", db_index=False)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="comments")
     body = models.TextField(max_length=LONGEST_TEXT, help_text="Markdown.")
     edited_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -25,7 +26,10 @@ class Comment(TrackedModel):
     objects = CommentQuerySet.as_manager()
 
     class Meta(TrackedModel.Meta):
-        indexes = [models.Index(fields=["task", "created_at", "id"], name="comment_oldest")]
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="comment_oldest_of_all"),
+            models.Index(fields=["task", "created_at", "id"], name="comment_oldest"),
+        ]
 
     def __str__(self):
         return f"{self.author} on {self.task}"

@@ -91,6 +91,7 @@ class ProjectInline(AdminBasics, admin.TabularInline):
     }
     extra = 0
     show_change_link = True
+    list_select_related = ["project"]
 
 
 class MembershipInline(ProjectInline):
@@ -100,6 +101,7 @@ class MembershipInline(ProjectInline):
     fields = ["user", "role"]
     autocomplete_fields = ["user"]
     ordering = ["user__username"]
+    list_select_related = ["project", "user"]
 
 
 class MembershipOfUserInline(MembershipInline):

@@ -5,7 +5,7 @@ from django.db.models import Q
 from django_filters import rest_framework as filters
 
 from projects.models import Invitation, Label, Membership, Project, Role, Status
-from tickethub.filters import SearchFilter, TrueOrFalseFilter
+from tickethub.filters import AskedFilterSet, SearchFilter, TrueOrFalseFilter
 
 
 class NamedChoiceField(forms.ModelChoiceField):
@@ -29,7 +29,7 @@ def visible(model):
     return lambda request: model.objects.visible_to(request.user)
 
 
-class ProjectFilter(filters.FilterSet):
+class ProjectFilter(AskedFilterSet):
     role = filters.ChoiceFilter(choices=Role, help_text="The caller's role.")
     archived = TrueOrFalseFilter(
         field_name="archived_at",
@@ -51,7 +51,7 @@ class ProjectFilter(filters.FilterSet):
         return queryset
 
 
-class InProjectFilter(filters.FilterSet):
+class InProjectFilter(AskedFilterSet):
     project = NamedFilter(queryset=visible(Project), help_text="Id or key of a project.")
 
 

@@ -1,6 +1,7 @@
 """Projects, who is in them with which role, and what their tasks are sorted by."""
 
 import hashlib
+import re
 import secrets
 
 from django.conf import settings
@@ -35,7 +36,7 @@ class InProject:
     def visible_to(self, user):
         if not user.is_authenticated:
             return self.none()
-        return self.filter(project__memberships__user=user)
+        return self.filter(project__in=Project.ids_of(user))
 
 
 class InProjectQuerySet(InProject, TrackedQuerySet):
@@ -62,6 +63,12 @@ def as_uuid(value):
         return None
 
 
+def one_line(value):
+    """Raise ValidationError for control characters: a name stands in mails, and would write lines of its own there."""
+    if re.search(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", value):
+        raise ValidationError("This is one line, without control characters.", "invalid")
+
+
 class Project(TrackedModel):
     KEY = RegexValidator(r"\A[A-Z][A-Z0-9]{1,9}\Z", "2 to 10 capital letters or digits, a letter first.")
     DEFAULT_STATUSES = (
@@ -76,7 +83,7 @@ class Project(TrackedModel):
     key = models.CharField(
         max_length=10, unique=True, validators=[KEY], help_text="Fixed once made; begins each task's key."
     )
-    name = models.CharField(max_length=100)
+    name = models.CharField(max_length=100, validators=[one_line])
     description = models.TextField(max_length=10_000, blank=True, default="")
     archived_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -94,8 +101,28 @@ class Project(TrackedModel):
                 self.make_default_statuses()
 
     def make_default_statuses(self):
-        for position, (name, category) in enumerate(self.DEFAULT_STATUSES):
-            self.statuses.create(name=name, category=category, position=position, is_default=name == "Todo")
+        now = timezone.now()
+        Status.objects.make_all(
+            [
+                Status(
+                    project=self,
+                    name=name,
+                    slug=slugify(name),
+                    category=category,
+                    position=position,
+                    is_default=name == "Todo",
+                    created_at=now,
+                )
+                for position, (name, category) in enumerate(self.DEFAULT_STATUSES)
+            ]
+        )
+
+    @staticmethod
+    def ids_of(user):
+        """The ids of the projects that `user` is in, to be asked for within another query: a join would be begun with
+        where many rows are to be sorted, and only the first of them are wanted.
+        """
+        return Membership.objects.filter(user=user).values("project")
 
     def role_of(self, user):
         """The role of `user` here, None for an outsider."""
@@ -120,7 +147,7 @@ class MembershipQuerySet(InProjectQuerySet):
 class Membership(TrackedModel):
     """A person in a project. People with memberships cannot be deleted, only deactivated."""
 
-    project = models.ForeignKey(Project, models.CASCADE, related_name="memberships")
+    project = models.ForeignKey(Project, models.CASCADE, related_name="memberships", db_index=False)
     user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
     role = models.CharField(max_length=10, choices=Role)
 
@@ -136,8 +163,7 @@ class Membership(TrackedModel):
         """Remove the person, and unassign their tasks here: an assignee is a member."""
         with transaction.atomic(savepoint=False):
             self.lock()
-            for task in self.user.assigned_tasks.filter(project=self.project_id).locked():
-                task.assignees.remove(self.user)
+            self.user.assigned_tasks.filter(project=self.project_id).take_off("assignees", self.user_id)
             return super().delete(*args, **kwargs)
 
     def refuse_for_last_owner(self):
@@ -169,6 +195,8 @@ class Invitation(UUIDModel):
     token_hash = models.CharField(max_length=64, unique=True, editable=False)
     expires_at = models.DateTimeField(default=invitation_expiry)
     accepted_at = models.DateTimeField(null=True, blank=True)
+    # Null for one that was made before this was noted, or not by a person.
+    invited_by = models.ForeignKey(User, models.PROTECT, null=True, editable=False, related_name="invitations_made")
 
     objects = InvitationQuerySet.as_manager()
 
@@ -205,7 +233,7 @@ class Status(TrackedModel):
         CANCELLED = "cancelled"
 
     project = models.ForeignKey(Project, models.CASCADE, related_name="statuses")
-    slug = models.SlugField(max_length=50)
+    slug = models.SlugField(max_length=50, db_index=False)
     name = models.CharField(max_length=50)
     category = models.CharField(max_length=12, choices=Category)
     position = models.PositiveIntegerField(default=0, validators=[MaxValueValidator(1_000_000)])
@@ -237,13 +265,18 @@ class Status(TrackedModel):
         self.refuse_if_used("Tasks have this status. Give them another one first.")
         return super().delete(*args, **kwargs)
 
+    @property
+    def completes(self):
+        """Whether a task that has this status is completed by it."""
+        return self.category == self.Category.DONE
+
     def refuse_if_used(self, words):
         if self.tasks.exists():
             raise Conflict(words, "in_use")
 
 
 class Label(TrackedModel):
-    project = models.ForeignKey(Project, models.CASCADE, related_name="labels")
+    project = models.ForeignKey(Project, models.CASCADE, related_name="labels", db_index=False)
     name = models.CharField(max_length=50)
     color = models.CharField(
         max_length=7, default="#6b7280", validators=[RegexValidator(r"\A#[0-9a-fA-F]{6}\Z", "A color such as #1f6feb.")]
@@ -266,6 +299,5 @@ class Label(TrackedModel):
         """Delete the label, taking it off its tasks: each of them changes, and its watchers are told."""
         with transaction.atomic(savepoint=False):
             self.lock()
-            for task in self.tasks.locked():
-                task.labels.remove(self)
+            self.tasks.take_off("labels", self.pk)
             return super().delete(*args, **kwargs)

@@ -18,10 +18,17 @@ from tickethub.serializers import ChangedFieldsSerializer
 
 
 class ProjectField(serializers.PrimaryKeyRelatedField):
-    """A project by its id, among those the caller may see."""
+    """A project by its id, among those the caller may see. It is looked up once for all that share a context."""
 
     def get_queryset(self):
         return Project.objects.visible_to(self.context["request"].user)
+
+    def to_internal_value(self, data):
+        found = self.context.setdefault("projects", {})
+        key = repr(data)  # what is sent may be of any kind
+        if key not in found:
+            found[key] = super().to_internal_value(data)
+        return found[key]
 
 
 class ProjectSerializer(ChangedFieldsSerializer):
@@ -107,7 +114,7 @@ class NewInvitationSerializer(InvitationSerializer):
         for role in set(replaced.values_list("role", flat=True)):
             require_role(inviter, project, role_to_manage(role))
         replaced.delete()
-        invitation = Invitation(**validated_data)
+        invitation = Invitation(**validated_data, invited_by=inviter)
         invitation.token = invitation.make_token()
         invitation.accept_url = f"{settings.PUBLIC_URL}/invitations/accept/#{invitation.token}"
         invitation.save()

@@ -1,7 +1,7 @@
 """Projects, and what belongs to them."""
 
 from django.http import Http404
-from rest_framework import mixins, status
+from rest_framework import status
 from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from projects.permissions import (
     MayManageRole,
     require_role,
     role_to_manage,
+    still_stands,
 )
 from projects.serializers import (
     AcceptSerializer,
@@ -27,11 +28,13 @@ from projects.serializers import (
     StatusSerializer,
 )
 from projects.viewsets import InProjectViewSet
+from tickethub.throttling import take
 from tickethub.transactions import in_transaction
 from tickethub.viewsets import (
     CreateModelMixin,
     DestroyModelMixin,
     GenericViewSet,
+    ListModelMixin,
     ModelViewSet,
     UpdateModelMixin,
 )
@@ -57,7 +60,7 @@ class ProjectViewSet(ModelViewSet):
         return Project.objects.visible_to(self.request.user).order_by("-created_at", "-pk")
 
 
-class MembershipViewSet(UpdateModelMixin, DestroyModelMixin, mixins.ListModelMixin, GenericViewSet):
+class MembershipViewSet(UpdateModelMixin, DestroyModelMixin, ListModelMixin, GenericViewSet):
     """Who is in the caller's projects, and as what.
 
     partial_update: Give another role. Admins give and take `viewer` and `member`, owners every role. 409 if the project
@@ -90,7 +93,7 @@ class MembershipViewSet(UpdateModelMixin, DestroyModelMixin, mixins.ListModelMix
         instance.delete()
 
 
-class InvitationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMixin, GenericViewSet):
+class InvitationViewSet(CreateModelMixin, DestroyModelMixin, ListModelMixin, GenericViewSet):
     """Invitations into the caller's projects, by mail or by a link that the maker passes on.
 
     create: Invite somebody by their address, in place of an open invitation to the same one. A mail goes to it; this
@@ -118,8 +121,9 @@ class InvitationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMix
 
     def perform_create(self, serializer):
         invitation = Invitation(**serializer.validated_data)
-        invitation.project.lock()
         self.check_object_permissions(self.request, invitation)
+        take("invited", invitation.email.lower())  # or many people could fill somebody's mailbox
+        invitation.project.lock()
         serializer.save()
 
     @action(detail=False, methods=["post"])
@@ -135,6 +139,8 @@ class InvitationViewSet(CreateModelMixin, DestroyModelMixin, mixins.ListModelMix
         hold_account(request.user)
         invitation.project.lock()
         invitation.project.refresh_from_db(fields=["archived_at"])
+        if not still_stands(invitation):
+            raise Http404
         invitation.project.refuse_if_archived()
         membership = invitation.accept(request.user)
         return Response(MembershipSerializer(membership).data, status=status.HTTP_201_CREATED)

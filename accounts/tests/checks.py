@@ -11,7 +11,7 @@ from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-MOST_QUERIES = 6  # what a list may cost, the check of the token with it
+MOST_QUERIES = 5  # what a list may cost, the check of the token with it
 
 
 def refused(response, status, code=None, errors=None):
@@ -22,6 +22,7 @@ def refused(response, status, code=None, errors=None):
     body = response.json()
     assert isinstance(body["detail"], str)
     assert body["detail"]
+    assert "://" not in body["detail"]
     assert isinstance(body["code"], str)
     assert body["code"]
     assert set(body) <= {"detail", "code", "errors", "messages", "current"}

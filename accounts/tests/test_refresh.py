@@ -88,7 +88,6 @@ def test_an_answer_is_held_and_who_comes_meanwhile_is_no_thief(user, settings, m
     settings.REFRESH_HELD_FOR = timedelta(seconds=30)
     held = []
     monkeypatch.setattr("accounts.serializers.time.sleep", held.append)
-    monkeypatch.setattr("accounts.serializers.close_old_connections", lambda: None)  # the test's transaction is in it
     token = log_in(user)
     child = refresh(token).json()["refresh"]
     assert held == [30]

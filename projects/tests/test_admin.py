@@ -72,6 +72,10 @@ def test_key_of_a_project_is_checked(desk, key):
     assert "2 to 10 capital letters" in errors(desk.save(Project, "add", key=key, name="Tea"))
 
 
+def test_name_of_a_project_is_one_line(desk):
+    assert "one line" in errors(desk.save(Project, "add", key="TEA", name="Tea\nBcc: everybody"))
+
+
 def test_key_of_a_project_is_fixed(desk, project):
     response = desk.save(project, key="COFFEE", name="Green tea")
     assert written(desk, response) == [("project.updated", project.pk, {"name": ["Tea", "Green tea"]})]

@@ -117,6 +117,20 @@ def test_a_name_is_a_text_that_says_something(client, user, name):
         assert set(refused(client.patch(f"{URL}OLD/", {"name": name}), 400)["errors"]) == {"name"}
 
 
+@pytest.mark.parametrize("name", ["a\nb", "a\r\nb", "a\tb", "a\x1bb", "a\x7fb", "a\x85b", "a\u2028b"])
+def test_a_name_is_one_line(client, user, name):
+    ProjectFactory(key="OLD", owner=user)
+    with nothing_changes():
+        refused(client.post(URL, {"key": "NEW", "name": name}), 400, errors={"name": "invalid"})
+        refused(client.patch(f"{URL}OLD/", {"name": name}), 400, errors={"name": "invalid"})
+
+
+def test_a_project_whose_name_has_more_lines_of_old_can_be_changed(client, user):
+    ProjectFactory(key="OLD", owner=user, name="One\nTwo")
+    changed = client.patch(f"{URL}OLD/", {"description": "New"})
+    assert (changed.status_code, changed.json()["name"]) == (200, "One\nTwo")
+
+
 def test_a_description_has_its_limit(client):
     made = client.post(URL, {"key": "NEW", "name": "x", "description": "x" * 10_000})
     assert made.status_code == 201
