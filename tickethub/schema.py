@@ -62,6 +62,8 @@ meanwhile is not overwritten but comes back with the 412.
 - **Safe retries:** make the `id` of a task yourself, and the same POST sent twice makes one task.
 - **A copy that stays true:** `events/` and the socket tell the same log; each event has a cursor to go on from. \
 `docs/realtime.md` in the repository shows how to write such a client.
+- **Typed clients** are generated from `/api/v1/schema/`, which says the same by OpenAPI 3.1; `docs/clients.md` in the \
+repository shows how.
 - Every answer has an `X-Request-ID`, your own if you sent one, and so does every event that the request caused.
 """
 
@@ -86,6 +88,7 @@ EXAMPLES = {
     "UserChanges": {"first_name": "Ada", "last_name": "Lovelace"},
     "NewProject": {"key": "ENGINE", "name": "The analytical engine"},
     "ProjectChanges": {"description": "It weaves algebraic patterns."},
+    "Import": {"data": '[{"number": 7, "title": "Order the brass wheels", "state": "open"}]', "dry_run": True},
     "MembershipChanges": {"role": "admin"},
     "NewInvitation": {"project": SOME_ID, "email": "charles@example.org", "role": "member"},
     "NewStatus": {"project": SOME_ID, "name": "On hold", "category": "backlog", "position": 6},
@@ -102,7 +105,23 @@ EXAMPLES = {
     "CommentChanges": {"body": "The foundry has some again."},
 }
 
-info = openapi.Info(title="TicketHub", default_version="v1", description=DESCRIPTION, license=openapi.License("MIT"))
+VERSION = "v1"
+info = openapi.Info(title="TicketHub", default_version=VERSION, description=DESCRIPTION, license=openapi.License("MIT"))
+
+
+SECURITY = {"Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token."}}
+
+
+def path_parameters(path, view_cls):
+    """What stands in a path, as OpenAPI 3 has it."""
+    if "{id}" not in path:
+        return []
+    noun = view_cls.filterset_class._meta.model._meta.verbose_name
+    if noun in KEYS:
+        words, shape = f"The id of the {noun}, or its key, such as `{KEYS[noun]}`.", {}
+    else:
+        words, shape = f"The id of the {noun}.", {"format": "uuid"}
+    return [{"name": "id", "in": "path", "description": words, "required": True, "schema": {"type": "string"} | shape}]
 
 
 class Generator(OpenAPISchemaGenerator):
@@ -113,14 +132,10 @@ class Generator(OpenAPISchemaGenerator):
         return super().create_view(callback, method, Request(HttpRequest()))
 
     def get_path_parameters(self, path, view_cls):
-        if "{id}" not in path:
-            return []
-        noun = view_cls.filterset_class._meta.model._meta.verbose_name
-        if noun in KEYS:
-            words, shape = f"The id of the {noun}, or its key, such as `{KEYS[noun]}`.", {}
-        else:
-            words, shape = f"The id of the {noun}.", {"format": openapi.FORMAT_UUID}
-        return [openapi.Parameter("id", openapi.IN_PATH, words, type=openapi.TYPE_STRING, **shape)]
+        return [
+            openapi.Parameter(each["name"], each["in"], each["description"], **each["schema"])
+            for each in path_parameters(path, view_cls)
+        ]
 
     def get_schema(self, request=None, public=False):
         schema = super().get_schema(request, public)
@@ -151,7 +166,7 @@ def may_read(user):
 def description(request, format):
     """The description itself, for programs."""
     if not may_read(request.user):
-        return json_error(403, "This is for staff: log in at /admin/ first.", "permission_denied")
+        return json_error(403, "This is for staff: log in to the administration first.", "permission_denied")
     return description_view(request, format=format)
 
 
