@@ -1,0 +1,135 @@
+"""Trello's boards: as "Print, export, and share" gives them in JSON, and in CSV."""
+
+import re
+from collections import defaultdict
+from datetime import UTC, datetime
+
+from tickethub.transfer.rows import CommentRow, File, Person, TaskRow, listing, mapping, text, whole
+
+COLORS = {
+    "green": "#4bce97",
+    "yellow": "#e2b203",
+    "orange": "#faa53d",
+    "red": "#f87462",
+    "purple": "#9f8fef",
+    "blue": "#579dff",
+    "sky": "#60c6d2",
+    "lime": "#94c748",
+    "pink": "#e774bb",
+    "black": "#596773",
+}
+COLOR_BEHIND = re.compile(rf" \(({'|'.join(COLORS)})(_\w+)?\)$")
+ARCHIVED = ("closed", "left_out", "It is archived.")
+
+
+def read_json(board):
+    lists = {text(each.get("id")): each for each in listing(board.get("lists"))}
+    people = {text(each.get("id")): person(each) for each in listing(board.get("members"))}
+    labels = {text(each.get("id")): name_of(each) for each in listing(board.get("labels"))}
+    checklists, comments, authors = defaultdict(list), defaultdict(list), {}
+    for each in listing(board.get("checklists")):
+        checklists[text(each.get("idCard"))].append(each)
+    for action in listing(board.get("actions")):
+        card = text(mapping(mapping(action.get("data")).get("card")).get("id"))
+        if action.get("type") == "commentCard":
+            comments[card].append(comment(action))
+        elif action.get("type") == "createCard":
+            authors[card] = person(action.get("memberCreator"))
+    result = File("trello-json", [])
+    result.colors = {name_of(each): color(each) for each in listing(board.get("labels"))}
+    for row, card in enumerate(listing(board.get("cards")), 1):
+        pk, column = text(card.get("id")), lists.get(text(card.get("idList")), {})
+        if card.get("closed") is True or column.get("closed") is True:
+            result.left_out.append((row, *ARCHIVED))
+            continue
+        own = [labels.get(text(each)) for each in card.get("idLabels") or []] if "idLabels" in card else []
+        result.tasks.append(
+            TaskRow(
+                row,
+                pk,
+                card.get("name"),
+                described(card.get("desc"), checklists[pk]),
+                names=(text(card.get("shortLink")), text(card.get("shortUrl"))),
+                number=whole(card.get("idShort")),
+                status=text(column.get("name")),
+                assignees=[people[each] for each in map(text, card.get("idMembers") or []) if people.get(each)],
+                labels=[label for label in own or map(name_of, listing(card.get("labels"))) if label],
+                due_date=card.get("due"),
+                rank=(number(column.get("pos")), number(card.get("pos"))),
+                author=authors.get(pk),
+                url=text(card.get("shortUrl") or card.get("url")),
+                created_at=made_at(pk),
+                comments=sorted(comments[pk], key=lambda each: text(each.created_at)),
+            )
+        )
+    return result
+
+
+def person(item):
+    item = mapping(item)
+    found = Person(username=text(item.get("username")), name=text(item.get("fullName")), email=text(item.get("email")))
+    return found if found.words else None
+
+
+def name_of(label):
+    """A label may have no more than a color."""
+    return text(label.get("name")) or text(label.get("color"))
+
+
+def color(label):
+    return COLORS.get(text(label.get("color")).partition("_")[0], "")
+
+
+def comment(action):
+    body = mapping(action.get("data")).get("text")
+    return CommentRow(text(action.get("id")), body, person(action.get("memberCreator")), action.get("date"))
+
+
+def described(description, checklists):
+    """The description with the checklists below it, as Markdown has them."""
+    parts = [text(description)]
+    for each in sorted(checklists, key=lambda each: number(each.get("pos"))):
+        items = sorted(listing(each.get("checkItems")), key=lambda item: number(item.get("pos")))
+        lines = [f"- [{'x' if item.get('state') == 'complete' else ' '}] {text(item.get('name'))}" for item in items]
+        parts.append("\n".join([f"**{text(each.get('name'))}**", "", *lines]))
+    return "\n\n".join(filter(None, parts))
+
+
+def number(value):
+    return value if isinstance(value, int | float) else 0
+
+
+def made_at(pk):
+    """An id of Trello begins with the second it was made in."""
+    try:
+        return datetime.fromtimestamp(int(pk[:8], 16), UTC).isoformat()
+    except (ValueError, OverflowError):
+        return None
+
+
+def read_csv(table):
+    result = File("trello-csv", [])
+    for row, cells in table:
+        one = {column: (found or [""])[0] for column, found in cells.items()}
+        if one.get("archived", "").lower() == "true" or one.get("list archived", "").lower() == "true":
+            result.left_out.append((row, *ARCHIVED))
+            continue
+        labels = [COLOR_BEHIND.sub("", part.strip()) for part in one.get("labels", "").split(",")]
+        people = [part.strip() for part in one.get("members", "").split(",")]
+        result.tasks.append(
+            TaskRow(
+                row,
+                one.get("card id", ""),
+                one.get("card name", ""),
+                one.get("card description", ""),
+                names=(one.get("card url", ""),),
+                number=whole(one.get("card #", "")),
+                status=one.get("list name", ""),
+                assignees=[Person(username=each) for each in people if each],
+                labels=[label for label in labels if label],
+                due_date=one.get("due date"),
+                url=one.get("card url", ""),
+                created_at=made_at(one.get("card id", "")),
+            )
+        )
+    return result
