@@ -1,12 +1,21 @@
 """The admin of tasks and their relations. Boards, which only count, are not shown."""
 
+from itertools import groupby
+from operator import attrgetter
+
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.exceptions import ValidationError
 
 from accounts.admin import AdminBasics
 from projects.admin import InProjectAdmin
-from tasks.models import Board, Task, TaskRelation
+from projects.models import Status
+from tasks.board import Board
+from tasks.bulk import change_all
+from tasks.models import Task, TaskRelation
+from tickethub.errors import Conflict
 
 
 class TaskForm(forms.ModelForm):
@@ -79,6 +88,7 @@ class RelationInline(AdminBasics, admin.TabularInline):
     form = TaskRelationForm
     extra = 0
     ordering = ["created_at"]
+    list_select_related = ["source__project", "target__project"]
 
     def has_change_permission(self, request, obj=None):
         return False
@@ -98,11 +108,23 @@ class RelationToInline(RelationInline):
     verbose_name_plural = "relations of others to this task"
 
 
+def first_status(project, **asked):
+    """The first status of a board that is as asked. Raises Conflict where there is none."""
+    status = Status.objects.filter(project=project, **asked).order_by("position", "pk").first()
+    if status is None:
+        raise Conflict(f"{project} has no such status.", "no_status")
+    return status
+
+
+class TaskActionForm(ActionForm):
+    priority = forms.ChoiceField(choices=[("", "Priority …"), *Task.Priority.choices], required=False)
+
+
 @admin.register(Task)
 class TaskAdmin(InProjectAdmin):
     list_display = ["key", "title", "status__name", "priority", "assigned", "due_date", "updated_at"]
     list_filter = ["status__category", "priority", "due_date", "created_at", "updated_at", "project"]
-    list_select_related = ["project", "status"]
+    list_select_related = ["project", "status", "created_by"]
     search_fields = ["title", "description", "project__key"]
     date_hierarchy = "created_at"
     ordering = ["-created_at"]
@@ -117,6 +139,40 @@ class TaskAdmin(InProjectAdmin):
     autocomplete_fields = ["project", "status", "assignees", "labels", "parent"]
     fixed = ["project"]
     inlines = [RelationFromInline, RelationToInline]
+    actions = ["complete", "reopen", "prioritize", "unassign"]
+    action_form = TaskActionForm
+
+    @admin.action(permissions=["change"], description="Complete")
+    def complete(self, request, queryset):
+        self.change_all(request, queryset, lambda project: {"status": first_status(project, category="done")})
+
+    @admin.action(permissions=["change"], description="Reopen, with the status of new tasks")
+    def reopen(self, request, queryset):
+        done = queryset.filter(status__category__in=["done", "cancelled"])
+        self.change_all(request, done, lambda project: {"status": first_status(project, is_default=True)})
+
+    @admin.action(permissions=["change"], description="Give the priority chosen here")
+    def prioritize(self, request, queryset):
+        chosen = request.POST.get("priority")
+        if chosen not in map(str, Task.Priority):
+            raise Conflict("Choose a priority beside the action.", "no_priority")
+        self.change_all(request, queryset, lambda project: {"priority": int(chosen)})
+
+    @admin.action(permissions=["change"], description="Unassign")
+    def unassign(self, request, queryset):
+        self.change_all(request, queryset, lambda project: {"assignees": []})
+
+    def change_all(self, request, queryset, values_in):
+        """Change tasks of any projects, in each to the values that `values_in` gives for it."""
+        tasks, changed = Task.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).once_locked(), []
+        for project, ours in groupby(sorted(tasks, key=attrgetter("project_id")), attrgetter("project")):
+            project.refuse_if_archived()
+            before = list(ours)
+            after = change_all(before, values_in(project))
+            changed += [task for task, was in zip(after, before, strict=True) if task.version != was.version]
+        if changed:
+            LogEntry.objects.log_actions(request.user.pk, changed, CHANGE, "Changed with others.")
+        self.message_user(request, f"Changed: {len(changed)}.", messages.SUCCESS)
 
     @admin.display(ordering="number")
     def key(self, task):

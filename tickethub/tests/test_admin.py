@@ -19,7 +19,9 @@ from comments.tests.factories import CommentFactory
 from projects.models import Invitation, Label, Membership, Project, Status
 from projects.tests.factories import LabelFactory, MembershipFactory, StatusFactory
 from realtime.models import Event, Stream
-from tasks.models import Board, Task, TaskRelation
+from tasks.board import Board
+from tasks.bulk import SpentId
+from tasks.models import Task, TaskRelation
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
 OURS = [User, Session, Project, Membership, Status, Label, Invitation, Task, TaskRelation, Comment, Event, Stream]
@@ -83,7 +85,7 @@ def corner(desk):
 def test_every_model_of_ours_is_in_the_admin_but_for_the_counters():
     apps_of_ours = {"accounts", "projects", "tasks", "comments", "realtime"}
     models = {model for model in apps.get_models() if model._meta.app_label in apps_of_ours}
-    assert models == {*OURS, Board}
+    assert models == {*OURS, Board, SpentId}
     assert set(admin.site._registry) == {*OURS, Group}
 
 
@@ -159,7 +161,9 @@ def test_every_page_takes_as_many_queries_for_thirty_rows_as_for_one(desk, corne
     for _ in range(29):
         corner.grow()
     assert count_queries(desk, corner) == few
-    assert {name: count for name, count in few.items() if name.startswith(("list", "found")) and count > 12} == {}
+    page_of_task = few.pop("page of Task")  # with five kinds of what hangs on it
+    assert page_of_task <= 11
+    assert {name: count for name, count in few.items() if count > 8} == {}
 
 
 def test_staff_without_permissions_sees_nothing(client, corner):

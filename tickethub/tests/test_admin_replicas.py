@@ -18,6 +18,7 @@ from comments.models import Comment
 from projects.models import Invitation, Label, Membership, Project, Status
 from projects.tests.factories import MembershipFactory, ProjectFactory, StatusFactory
 from tasks.models import Task, TaskRelation
+from tasks.tests.factories import TaskFactory
 from tickethub.tests.test_replicas import RestWatch, World
 from tickethub.tests.world import filled
 
@@ -144,6 +145,10 @@ ADMIN = [
     ("delete", Task, "first", {}, "task.updated task.deleted"),
     (DELETE_SELECTED, Task, "first third elsewhere", {}, "task.updated task.deleted*3"),
     (DELETE_SELECTED, Task, "first second", {}, "task.deleted*2"),
+    ("changelist complete", Task, "first second elsewhere finished", {}, "task.updated*3"),
+    ("changelist reopen", Task, "first finished", {}, "task.updated"),
+    ("changelist prioritize", Task, "first elsewhere", {"priority": "4"}, "task.updated*2"),
+    ("changelist unassign", Task, "first third", {}, "task.updated"),
     ("add", TaskRelation, "", A_RELATION, "relation.created"),
     ("delete", TaskRelation, "relation", {}, "relation.deleted"),
     (DELETE_SELECTED, TaskRelation, "relation", {}, "relation.deleted"),
@@ -167,6 +172,7 @@ class DeskWorld(World):
         self.of_ada = self.second.comments.get()
         self.unused = StatusFactory(project=self.project, name="Unused")
         self.done = self.project.statuses.get(slug="done")
+        self.finished = TaskFactory(project=self.project, status=self.done)
         self.in_side_done = self.side.statuses.get(slug="done")
         self.gone = MembershipFactory(project=self.project, user__is_active=False).user
         self.session = bob.sessions.create()
@@ -181,7 +187,7 @@ class DeskWorld(World):
         _, fields = filled("", fields, self.names())
         page, _, action = page.partition(" ")
         if action:
-            return self.desk.act(action, *rows, page=page, post="yes")
+            return self.desk.act(action, *rows, page=page, post="yes", **fields)
         if page == "delete":
             return self.desk.delete(*rows)
         if page not in {"add", "change"}:
