@@ -41,6 +41,29 @@ def test_home_leads_to_silk_where_it_is_on(client, settings, is_on):
     assert ('href="/silk/"' in client.get("/").content.decode()) == is_on
 
 
+@pytest.mark.parametrize("path", ["/WEB/", "/WEB/list/?status=todo", "/T2/people/"])
+def test_every_address_of_the_board_is_the_same_page(client, path):
+    page = client.get(path).content.decode()
+
+    assert "tickethub/board/main.js" in page
+    assert page == client.get("/").content.decode()
+
+
+@pytest.mark.parametrize("path", ["/web/", "/W/", "/WEB/nothing/", "/TOOLONGAKEY/"])
+def test_what_is_no_address_of_the_board_is_not_found(client, path):
+    assert client.get(path).status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/", "/WEB/", "/invitations/accept/"])
+def test_pages_with_scripts_allow_none_within_them(client, path):
+    answer = client.get(path)
+    policy, page = answer.headers["Content-Security-Policy"], answer.content.decode()
+
+    assert "default-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert re.findall(r"<script(?![^>]*\bsrc=)|<style| style=| on[a-z]+=", page) == []
+
+
 def test_home_tells_how_to_log_in_to_the_demo(client, settings):
     settings.DEBUG = True
     ProjectFactory(key="SHOWN", owner=UserFactory(email="ada@example.com", is_staff=True))
@@ -50,6 +73,7 @@ def test_home_tells_how_to_log_in_to_the_demo(client, settings):
     assert "ada@example.com" in page
     assert filling.PASSWORD in page
     assert "owner of SHOWN" in page
+    assert 'data-email="ada@example.com"' in page
 
 
 @pytest.mark.parametrize(("debug", "email"), [(False, "ada@example.com"), (True, "somebody@example.com")])

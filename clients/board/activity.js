@@ -1,0 +1,147 @@
+/** What became of a task: its comments and, from the log, its history. Both are loaded when it is opened, then follow. */
+
+import { h, icon } from "./dom.js";
+import { markdown } from "./markdown.js";
+import { ask, avatar, dialog } from "./parts.js";
+import { address } from "./route.js";
+import { complain } from "./toast.js";
+import { ago, moment, tell } from "./words.js";
+
+const drafts = new Map(); // comments that are not sent, by task
+
+export function activity(store, id) {
+  const comments = new Map();
+  const events = new Map(); // by number
+  const list = h("ol.activity", h("li.quiet", "Loading…"));
+  const box = h("textarea", {
+    rows: 2,
+    value: drafts.get(id) ?? "",
+    oninput: () => drafts.set(id, box.value),
+    placeholder: "Write a comment",
+    "aria-label": "Write a comment, in Markdown",
+    onkeydown: (event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && send(event),
+  });
+  const form = h("form.comment-form", { onsubmit: send }, box, h("button.primary", "Comment"));
+  const isBrief = h("input", { type: "checkbox", onchange: () => redraw() });
+  const element = h(
+    "section",
+    { "aria-label": "Activity" },
+    h("div.heading", h("h3", "Activity"), h("label.quiet", isBrief, "Comments only")),
+    list,
+    form,
+  );
+
+  async function load() {
+    try {
+      const rows = await store.hub.load("comments/", { task: id });
+      for (const row of Object.values(rows)) comments.set(row.id, row);
+      for (let after, hasMore = true; hasMore;) {
+        const params = { project: store.project.id, task: id, limit: 100, ...(after && { after }) };
+        const page = await store.request("GET", "events/", { params });
+        for (const event of page.results) events.set(event.seq, event);
+        [after, hasMore] = [page.cursor, page.has_more];
+      }
+      redraw();
+    } catch (error) {
+      list.replaceChildren(h("li.failure", "It could not be loaded."));
+      complain(error, "");
+    }
+  }
+
+  async function send(event) {
+    event.preventDefault();
+    const body = box.value;
+    if (!body.trim()) return;
+    try {
+      const comment = await store.request("POST", "comments/", { json: { task: id, body } });
+      box.value = "";
+      drafts.delete(id);
+      comments.set(comment.id, comment);
+      redraw();
+    } catch (error) {
+      complain(error, "The comment was not sent.");
+    }
+  }
+
+  function edit(comment) {
+    dialog(
+      "Edit the comment",
+      h("textarea", { name: "body", rows: 8, "aria-label": "Comment, in Markdown", value: comment.body }),
+      { act: async ({ body }) => keep(await store.request("PATCH", `comments/${comment.id}/`, { json: { body } })) },
+    );
+  }
+
+  function remove(comment) {
+    ask("Delete the comment?", "This cannot be undone.", "Delete", () =>
+      store.request("DELETE", `comments/${comment.id}/`),
+    );
+  }
+
+  function keep(comment) {
+    comments.set(comment.id, comment);
+    redraw();
+  }
+
+  function redraw() {
+    form.hidden = !store.mayWrite;
+    const told = [...events.values()].filter(({ type }) => !type.startsWith("comment.") || type === "comment.deleted");
+    const moments = [
+      ...[...comments.values()].map((comment) => [comment.created_at, () => commentItem(comment)]),
+      ...(isBrief.checked ? [] : told.map((event) => [event.at, () => eventItem(event)])),
+    ];
+    moments.sort(([one], [other]) => one.localeCompare(other));
+    list.replaceChildren(...moments.map(([, draw]) => draw()));
+  }
+
+  const time = (at) => h("time", { datetime: at, title: moment(at) }, ago(at));
+
+  function eventItem(event) {
+    return h(
+      "li.event",
+      h("span", h("strong", store.actorOf(event)), ` ${tell(event, store, "it")} · `, time(event.at)),
+    );
+  }
+
+  function commentItem(comment) {
+    const isOwn = comment.author === store.me.id;
+    const linked = (word) => (store.taskOfKey(word) ? address({ task: word }) : null);
+    return h(
+      "li.comment",
+      avatar(store.person(comment.author)),
+      h(
+        "div",
+        h(
+          "header",
+          h("strong", store.actorOf({ actor: comment.author })),
+          " ",
+          time(comment.created_at),
+          comment.edited_at && h("span", { title: moment(comment.edited_at) }, "edited"),
+          h("span.grow"),
+          isOwn && store.mayWrite && h("button.link", { onclick: () => edit(comment) }, "Edit"),
+          store.mayWrite &&
+            (isOwn || store.isAdmin) &&
+            h("button.bare", { "aria-label": "Delete the comment", onclick: () => remove(comment) }, icon("close")),
+        ),
+        h("div.prose", markdown(comment.body, linked)),
+      ),
+    );
+  }
+
+  load();
+  return {
+    element,
+    draw: () => (form.hidden = !store.mayWrite),
+    /** Take an event, if it is of this task. */
+    tell(event) {
+      const { type, object, id: thing } = event;
+      const isOfTask = type.startsWith("task.") && thing === id;
+      const isRelation = type.startsWith("relation.") && object && [object.source, object.target].includes(id);
+      const isComment = type.startsWith("comment.") && (object?.task === id || comments.has(thing));
+      if (!isOfTask && !isRelation && !isComment) return;
+      events.set(event.seq, event);
+      if (isComment && object) comments.set(thing, object);
+      else if (isComment) comments.delete(thing);
+      redraw();
+    },
+  };
+}

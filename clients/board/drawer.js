@@ -1,0 +1,117 @@
+/** A task's page beside the board: everything of it, to be changed where it stands. */
+
+import { change } from "./collision.js";
+import { activity } from "./activity.js";
+import { describe } from "./description.js";
+import { h, icon, menu } from "./dom.js";
+import { fieldsOf } from "./fields.js";
+import { ask } from "./parts.js";
+import { related } from "./relations.js";
+import { address, go } from "./route.js";
+import { toast } from "./toast.js";
+import { moment } from "./words.js";
+
+/** Make the drawer of the task of this key. */
+export function openDrawer(store, key) {
+  const id = store.taskOfKey(key)?.id;
+  const head = h("header", h("strong.key", key), h("span.grow"));
+  const leave = () => go({ task: null });
+  const closer = h("button.bare", { "aria-label": "Close the task", onclick: leave }, icon("close"));
+  const aside = h("aside.drawer", { "aria-label": `Task ${key}`, tabindex: "-1" }, head);
+  aside.addEventListener("keydown", (event) => {
+    if (event.key === "Escape" && !event.defaultPrevented) leave();
+  });
+  if (!id) {
+    head.append(closer);
+    aside.append(h("p.empty", `There is no ${key} here. It may have been deleted.`));
+    return { element: aside, draw() {}, tell() {} };
+  }
+
+  const task = () => store.task(id);
+  const save = (values, base = task()) => change(store, base, values);
+  const title = titleOf();
+  const description = describe(store, id, save);
+  const fields = fieldsOf(store, id, save);
+  const links = related(store, id, save);
+  const history = activity(store, id);
+  const made = h("p.quiet");
+  const remove = menu(
+    [icon("more"), h("span.unseen", "More")],
+    (details) => [
+      h("button.option", { onclick: () => ((details.open = false), copyLink()) }, "Copy the link"),
+      h("button.option.danger", { onclick: () => ((details.open = false), askToDelete()) }, "Delete"),
+    ],
+    { class: "bare" },
+  );
+  head.append(remove, closer);
+  aside.append(
+    h("div.scroll", title.element, fields.element, description.element, links.element, history.element, made),
+  );
+
+  async function copyLink() {
+    await navigator.clipboard?.writeText(location.origin + address({ task: key, filters: {}, view: "board" }));
+    toast("The link is copied.");
+  }
+
+  function askToDelete() {
+    ask(`Delete ${key}?`, "Its comments go with it. This cannot be undone.", "Delete", async () => {
+      await store.request("DELETE", `tasks/${id}/`);
+      leave();
+    });
+  }
+
+  /** What it looked like when this person began to edit is what the edit rests on. */
+  function titleOf() {
+    let base = null;
+    const area = h("textarea.title", {
+      rows: 1,
+      maxlength: 255,
+      "aria-label": "Title",
+      onfocus: () => (base = task()),
+      onblur: async () => {
+        const words = area.value.replace(/\s+/g, " ").trim();
+        const from = base;
+        base = null;
+        const isSaved = !words || !from || words === from.title || (await save({ title: words }, from)) !== null;
+        if (!isSaved) base = from; // then what was written stays there
+        if (task()) draw();
+      },
+      onkeydown: (event) => {
+        if (event.key === "Escape") {
+          event.preventDefault();
+          area.value = base.title;
+          base = null;
+        }
+        if (event.key === "Enter" || event.key === "Escape") {
+          event.preventDefault();
+          area.blur();
+          aside.focus();
+        }
+      },
+    });
+    return {
+      element: area,
+      draw({ title }) {
+        area.readOnly = !store.mayWrite;
+        if (!base && area.value !== title) area.value = title;
+      },
+    };
+  }
+
+  function draw() {
+    const now = task();
+    if (!now) {
+      aside.replaceChildren(head, h("p.empty", `${key} was deleted.`));
+      return;
+    }
+    title.draw(now);
+    description.draw(now);
+    fields.draw(now);
+    links.draw();
+    history.draw();
+    made.textContent = `Made by ${store.nameOf(now.created_by)} on ${moment(now.created_at)}`;
+  }
+
+  draw();
+  return { element: aside, id, draw, tell: history.tell };
+}

@@ -1,0 +1,98 @@
+/** A task's status, priority, people, labels and due date, each to be changed by itself. */
+
+import { h, icon, menu, priorityIcon } from "./dom.js";
+import { avatar, chip, dot, ring, select } from "./parts.js";
+import { complain } from "./toast.js";
+import { capital, nameOf, PRIORITIES } from "./words.js";
+
+const COLORS = ["#d73a4a", "#bf8700", "#2da44e", "#1f6feb", "#a371f7", "#6e7781"];
+
+export function fieldsOf(store, id, save) {
+  const element = h("dl.fields", { onfocusout: () => requestAnimationFrame(() => draw(store.task(id))) });
+  let shown = null;
+
+  const rows = {
+    status: ["Status", (task) => [ring(store.categoryOf(task.status)), pick(task, "status", statuses())]],
+    priority: ["Priority", (task) => [priorityIcon(task.priority), pick(task, "priority", priorities)]],
+    assignees: ["Assignees", (task) => many(task, "assignees", people)],
+    labels: ["Labels", (task) => many(task, "labels", labels, newLabel)],
+    due_date: ["Due", dueDate],
+  };
+  const priorities = PRIORITIES.map((one) => [one, capital(one)]);
+  const statuses = () => store.statuses.map(({ slug, name }) => [slug, name]);
+  const people = () => store.people.map((user) => [user.id, nameOf(user), avatar(user)]);
+  const labels = () => store.labels.map((one) => [one.id, one.name, dot(one.color)]);
+
+  function pick(task, name, options) {
+    const onchange = () => save({ [name]: control.value });
+    const control = select(options, task[name], { "aria-label": rows[name][0], disabled: !store.mayWrite, onchange });
+    return control;
+  }
+
+  function dueDate(task) {
+    const onchange = () => save({ due_date: input.value || null });
+    const value = task.due_date ?? "";
+    const input = h("input", { type: "date", "aria-label": "Due date", value, disabled: !store.mayWrite, onchange });
+    return input;
+  }
+
+  function chosen(task, name) {
+    const who = (one) => h("span.who", avatar(store.person(one)), store.nameOf(one));
+    const ids = task[name];
+    const parts = name === "labels" ? store.labels.filter((one) => ids.includes(one.id)).map(chip) : ids.map(who);
+    return parts.length ? parts : [h("span.quiet", "None")];
+  }
+
+  /** A list of ids that is changed one by one, so that what others add meanwhile stays. */
+  function many(task, name, options, more) {
+    const summary = h("span.many", chosen(task, name));
+    if (!store.mayWrite) return summary;
+    const option = ([value, words, sign]) => {
+      const without = (seen) => seen[name].filter((one) => one !== value);
+      const onchange = () => save((seen) => ({ [name]: box.checked ? [...without(seen), value] : without(seen) }));
+      const box = h("input", { type: "checkbox", checked: store.task(id)[name].includes(value), onchange });
+      return h("label.option", box, sign, words);
+    };
+    return menu(summary, () => [...options().map(option), more?.()], { says: `${rows[name][0]}: ` });
+  }
+
+  function newLabel() {
+    const name = h("input", { placeholder: "New label", "aria-label": "Name of a new label", maxlength: 50 });
+    const onsubmit = async (event) => {
+      event.preventDefault();
+      try {
+        const color = COLORS[store.labels.length % COLORS.length];
+        const json = { project: store.project.id, name: name.value.trim(), color };
+        const label = await store.request("POST", "labels/", { json });
+        name.value = "";
+        await save((seen) => ({ labels: [...new Set([...seen.labels, label.id])] }));
+      } catch (error) {
+        complain(error, "The label was not made.");
+      }
+    };
+    return h("form.option", { onsubmit }, name, h("button.bare", { "aria-label": "Make the label" }, icon("plus")));
+  }
+
+  /** While this person is in the fields, what they say changes, and the controls stay. */
+  function draw(task) {
+    if (!task) return;
+    const values = Object.keys(rows).map((name) => task[name]);
+    const state = JSON.stringify([values, store.labels, store.people, store.statuses, store.mayWrite]);
+    if (shown === state) return;
+    const isBusy = element.querySelector("details[open]") || element.contains(document.activeElement);
+    if (isBusy && shown) {
+      for (const name of ["status", "priority"]) {
+        /** @type {HTMLSelectElement} */ (element.querySelector(`[data-field=${name}] select`)).value = task[name];
+      }
+      for (const name of ["assignees", "labels"]) {
+        element.querySelector(`[data-field=${name}] .many`).replaceChildren(...chosen(task, name));
+      }
+      return;
+    }
+    shown = state;
+    const row = ([name, [title, make]]) => [h("dt", title), h("dd", { "data-field": name }, make(task))];
+    element.replaceChildren(...Object.entries(rows).flatMap(row));
+  }
+
+  return { element, draw };
+}

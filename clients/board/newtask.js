@@ -1,0 +1,60 @@
+/** Making a task. */
+
+import { h } from "./dom.js";
+import { dialog, field, select } from "./parts.js";
+import { go } from "./route.js";
+import { toast } from "./toast.js";
+import { capital, nameOf, PRIORITIES } from "./words.js";
+
+/** Make an id of version 7, so that sending the task again makes no second one. */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  new DataView(bytes.buffer).setBigUint64(0, (BigInt(Date.now()) << 16n) | BigInt(bytes[6] << 8) | BigInt(bytes[7]));
+  bytes[6] = (bytes[6] & 0x0f) | 0x70;
+  bytes[8] = (bytes[8] & 0x3f) | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
+}
+
+/** Ask for a new task; `values` are what it begins with. */
+export function newTask(store, values = {}) {
+  if (!store.mayWrite) return;
+  const id = newId();
+  const usual = store.statuses.find(({ is_default: isDefault }) => isDefault)?.slug;
+  const status = select(
+    store.statuses.map(({ slug, name }) => [slug, name]),
+    values.status ?? usual,
+    { name: "status" },
+  );
+  const priority = select(
+    PRIORITIES.toReversed().map((one) => [one, capital(one)]),
+    "none",
+    { name: "priority" },
+  );
+  const people = [["", "Nobody"], ...store.people.map((user) => [user.id, nameOf(user)])];
+  dialog(
+    `New task in ${store.project.name}`,
+    [
+      field(
+        "Title",
+        h("input", { name: "title", required: true, maxlength: 255, autofocus: true, autocomplete: "off" }),
+      ),
+      field("Description", h("textarea", { name: "description", rows: 5 }), "Markdown: **bold**, `code`, lists, links"),
+      h(
+        "div.row",
+        field("Status", status),
+        field("Priority", priority),
+        field("Assignee", select(people, "", { name: "assignee" })),
+      ),
+    ],
+    {
+      button: "Make the task",
+      wide: true,
+      act: async ({ assignee, ...fields }) => {
+        const json = { id, project: store.project.id, ...values, ...fields, assignees: assignee ? [assignee] : [] };
+        const task = await store.request("POST", "tasks/", { json });
+        toast(`${task.key} is made.`, { action: ["Open", () => go({ task: task.key })] });
+      },
+    },
+  );
+}

@@ -1,0 +1,104 @@
+/** Small things that several views show: people, labels, dates. */
+
+import { h, icon } from "./dom.js";
+import { reasons } from "./toast.js";
+import { day, daysLeft, initials, nameOf } from "./words.js";
+
+/** Give one of eight hues by an id; the stylesheet knows their colours. */
+const hue = (id) => parseInt(id.slice(-2), 16) % 8;
+
+export function avatar(user) {
+  const name = user ? nameOf(user) : "A former member";
+  return h(
+    "span",
+    { class: `avatar hue-${user ? hue(user.id) : "none"}`, title: name, role: "img", "aria-label": name },
+    user ? initials(user) : "?",
+  );
+}
+
+/** The dot of a label or its colour; its name stands beside it, in the colour of text. */
+export function dot(color) {
+  const element = h("span.dot", { "aria-hidden": "true" });
+  element.style.setProperty("--color", color);
+  return element;
+}
+
+export const chip = (label) => h("span.chip", dot(label.color), label.name);
+
+export function dueChip(task) {
+  const left = daysLeft(task.due_date);
+  const state = task.completed_at ? "" : left < 0 ? "late" : left <= 2 ? "soon" : "";
+  const words = state === "late" ? "Overdue: " : "Due ";
+  return h(
+    "span",
+    { class: `due ${state}` },
+    icon("calendar"),
+    h("span.unseen", words),
+    h("time", { datetime: task.due_date }, day(task.due_date)),
+  );
+}
+
+/** A sign of the status's category, as a ring that fills. */
+export const ring = (category) => h("span", { class: `ring ${category}`, "aria-hidden": "true" });
+
+let helps = 0;
+
+/** A field with its label above; `help` stands below. */
+export function field(label, control, help) {
+  if (!help) return h("label.field", h("span", label), control);
+  const id = `help-${++helps}`;
+  control.setAttribute("aria-describedby", id);
+  return h("div.field", h("label.field", h("span", label), control), h("small", { id }, help));
+}
+
+/** A select of [value, words], of which one is chosen. */
+export function select(options, chosen, props = {}) {
+  return h(
+    "select",
+    props,
+    options.map(([value, words]) => h("option", { value, selected: value === chosen }, words)),
+  );
+}
+
+/**
+ * Open a modal dialog with a form in it; `act` gets the form's values, and it stays open while that fails.
+ *
+ * @param {string} title
+ * @param {any} content
+ * @param {{ act?: (values: any) => any, button?: string, kind?: string, wide?: boolean }} [options]
+ */
+export function dialog(title, content, { act, button = "Save", kind = "primary", wide = false } = {}) {
+  const failure = h("p.failure", { role: "alert", hidden: true });
+  const close = () => box.close();
+  const form = h(
+    "form",
+    {
+      method: "dialog",
+      onsubmit: async (event) => {
+        event.preventDefault();
+        failure.hidden = true;
+        try {
+          if ((await act?.(Object.fromEntries(new FormData(form)))) !== false) close();
+        } catch (error) {
+          failure.textContent = reasons(error);
+          failure.hidden = false;
+        }
+      },
+    },
+    h(
+      "header",
+      h("h2", title),
+      h("button", { type: "button", class: "bare", "aria-label": "Close", onclick: close }, icon("close")),
+    ),
+    content,
+    failure,
+    act && h("footer", h("button", { type: "button", onclick: close }, "Cancel"), h("button", { class: kind }, button)),
+  );
+  const box = h("dialog", { class: wide ? "wide" : "", "aria-label": title, onclose: () => box.remove() }, form);
+  document.body.append(box);
+  box.showModal();
+  return box;
+}
+
+/** Ask before something that cannot be undone. */
+export const ask = (title, words, button, act) => dialog(title, h("p", words), { button, kind: "danger", act });

@@ -1,0 +1,213 @@
+/** A project's people: members with their roles, invitations, and the project's own settings. */
+
+import { h, icon } from "./dom.js";
+import { ask, avatar, dialog, field, select } from "./parts.js";
+import { complain, toast } from "./toast.js";
+import { ago, capital, day, nameOf, ROLES } from "./words.js";
+
+const roleOptions = (roles) => roles.map((role) => [role, capital(role)]);
+
+export function peopleView(store) {
+  const members = h("ul.people");
+  const invited = h("ul.people");
+  const invitations = h("section", h("h2", "Invitations"), invited);
+  const heading = h("div.heading");
+  const about = h("div.about");
+  const element = h("div.page", about, h("section", heading, members), invitations);
+  let shown = null;
+  let open = new Map();
+
+  /** The roles that this person may give and take: owners all, admins the lower ones. */
+  const mayGive = () => (store.role === "owner" ? ROLES : store.role === "admin" ? ROLES.slice(0, 2) : []);
+
+  async function loadInvitations() {
+    if (!store.isAdmin) return;
+    const rows = await store.hub.load("invitations/", { project: store.project.id });
+    open = new Map(
+      Object.values(rows)
+        .filter(({ accepted_at: at }) => !at)
+        .map((row) => [row.id, row]),
+    );
+    drawInvitations();
+  }
+
+  const attempt = (act, doing) => act.catch((error) => (complain(error, doing), (shown = null), draw()));
+
+  function member({ id, user, role, created_at: since }) {
+    const isSelf = user.id === store.me.id;
+    const isOurs = mayGive().includes(role) && !store.project.archived_at;
+    const control = isOurs
+      ? select(roleOptions(mayGive()), role, {
+          "aria-label": `Role of ${nameOf(user)}`,
+          onchange: () =>
+            attempt(
+              store.request("PATCH", `memberships/${id}/`, { json: { role: control.value } }),
+              "The role was not changed.",
+            ),
+        })
+      : h("span.quiet", capital(role));
+    return h(
+      "li",
+      { "data-user": user.username },
+      avatar(user),
+      h(
+        "div.grow",
+        h("strong", nameOf(user), isSelf && h("span.quiet", " (you)")),
+        h("div.quiet", `@${user.username} · ${user.email} · since ${day(since)}`),
+      ),
+      control,
+      (isOurs || isSelf) &&
+        h("button.quiet-danger", { onclick: () => remove(id, user, isSelf) }, isSelf ? "Leave" : "Remove"),
+    );
+  }
+
+  function remove(id, user, isSelf) {
+    ask(
+      isSelf ? `Leave ${store.project.name}?` : `Remove ${nameOf(user)}?`,
+      isSelf
+        ? "You will see nothing of it any more."
+        : "They will see nothing of this project any more, and their tasks are unassigned.",
+      isSelf ? "Leave" : "Remove",
+      () => store.request("DELETE", `memberships/${id}/`),
+    );
+  }
+
+  function drawInvitations() {
+    invitations.hidden = !store.isAdmin;
+    const rows = [...open.values()].map((row) =>
+      h(
+        "li",
+        h("span.avatar.hue-none", { "aria-hidden": "true" }, "@"),
+        h(
+          "div.grow",
+          h("strong", row.email),
+          h("div.quiet", `${capital(row.role)} · invited ${ago(row.created_at)} · until ${day(row.expires_at)}`),
+        ),
+        h(
+          "button.quiet-danger",
+          {
+            onclick: () =>
+              attempt(
+                store.request("DELETE", `invitations/${row.id}/`).then(() => (open.delete(row.id), drawInvitations())),
+                "It was not withdrawn.",
+              ),
+          },
+          "Withdraw",
+        ),
+      ),
+    );
+    invited.replaceChildren(...(rows.length ? rows : [h("li.quiet", "Nobody is invited just now.")]));
+  }
+
+  function invite() {
+    const roles = select(roleOptions(mayGive()), "member", { name: "role" });
+    dialog(
+      "Invite somebody",
+      [
+        field("Email", h("input", { name: "email", type: "email", required: true, autofocus: true })),
+        field("Role", roles),
+      ],
+      {
+        button: "Invite",
+        act: async (values) => {
+          const made = await store.request("POST", "invitations/", { json: { project: store.project.id, ...values } });
+          const link = h("input", {
+            readonly: true,
+            value: made.accept_url,
+            "aria-label": "Link of the invitation",
+            onfocus: () => link.select(),
+          });
+          loadInvitations();
+          dialog(`${made.email} is invited`, [
+            h(
+              "p",
+              "A mail is on its way, where this server sends any. You can also pass on this link; it is shown this once, and works for this address alone.",
+            ),
+            h(
+              "div.row",
+              link,
+              h(
+                "button",
+                {
+                  type: "button",
+                  class: "primary",
+                  onclick: () => (
+                    link.select(),
+                    navigator.clipboard?.writeText(link.value),
+                    toast("The link is copied.")
+                  ),
+                },
+                "Copy",
+              ),
+            ),
+          ]);
+        },
+      },
+    );
+  }
+
+  function settings() {
+    const { name, description } = store.project;
+    dialog(
+      "Settings of the project",
+      [
+        field("Name", h("input", { name: "name", required: true, maxlength: 200, value: name })),
+        field("Description", h("textarea", { name: "description", rows: 4, value: description })),
+      ],
+      { act: (json) => store.request("PATCH", `projects/${store.key}/`, { json }) },
+    );
+  }
+
+  function archive() {
+    const archived = !store.project.archived_at;
+    attempt(store.request("PATCH", `projects/${store.key}/`, { json: { archived } }), "Nothing was changed.");
+  }
+
+  function askToDelete() {
+    const word = h("input", { name: "key", required: true, autocomplete: "off" });
+    dialog(
+      `Delete ${store.project.name}?`,
+      [
+        h("p", "All its tasks, comments and people's places in it go, for good."),
+        field(`Type ${store.key} to go on`, word),
+      ],
+      {
+        button: "Delete the project",
+        kind: "danger",
+        act: async ({ key }) => {
+          if (key !== store.key) throw Object.assign(new Error(key), { detail: `That is not ${store.key}.` });
+          await store.request("DELETE", `projects/${store.key}/`);
+        },
+      },
+    );
+  }
+
+  function draw() {
+    const state = JSON.stringify([store.project, store.memberships]);
+    if (state === shown) return;
+    shown = state;
+    const { name, key, description, archived_at: archivedAt } = store.project;
+    about.replaceChildren(
+      ...[
+        h("h1", name, " ", h("span.key", key)),
+        description && h("p.quiet", description),
+        h(
+          "div.row",
+          store.isAdmin && !archivedAt && h("button", { onclick: settings }, "Edit the project"),
+          store.role === "owner" &&
+            h("button", { onclick: archive }, archivedAt ? "Restore the project" : "Archive the project"),
+          store.role === "owner" && h("button.quiet-danger", { onclick: askToDelete }, "Delete the project"),
+        ),
+      ].filter(Boolean),
+    );
+    heading.replaceChildren(
+      h("h2", "People"),
+      store.isAdmin && !archivedAt ? h("button.primary", { onclick: invite }, icon("plus"), "Invite") : "",
+    );
+    members.replaceChildren(...store.memberships.map(member));
+    drawInvitations();
+  }
+
+  loadInvitations().catch((error) => complain(error, "The invitations could not be loaded."));
+  return { element, draw, close() {}, mark() {}, focus() {} };
+}

@@ -1,0 +1,123 @@
+/** The first page: one's projects, and one's tasks in all of them. */
+
+import { h, icon } from "./dom.js";
+import { dialog, dueChip, field } from "./parts.js";
+import { go } from "./route.js";
+import { complain } from "./toast.js";
+import { capital, count } from "./words.js";
+
+const MINE = 20; // tasks
+
+export function projectsView(hub, projects, me) {
+  const cards = h("ul.projects");
+  const mine = h("ul.mine");
+  const summary = h("h2", "Your open tasks");
+  const element = h(
+    "div.page",
+    h(
+      "div.heading",
+      h("h1", "Projects"),
+      h("button.primary", { onclick: () => newProject(hub) }, icon("plus"), "New project"),
+    ),
+    cards,
+    h("section.mine-section", summary, mine),
+  );
+
+  cards.replaceChildren(
+    ...projects.map((project) =>
+      h(
+        "li",
+        h(
+          "a",
+          { href: `/${project.key}/` },
+          h("span.badge", project.key),
+          h("strong", project.name),
+          h("span.quiet", project.description || "No description."),
+          h("small.quiet", [capital(project.role), project.archived_at && "archived"].filter(Boolean).join(" · ")),
+        ),
+      ),
+    ),
+  );
+  if (!projects.length)
+    cards.replaceChildren(
+      h(
+        "li.nothing",
+        h("strong", "You are in no project yet"),
+        h("p.quiet", `Make one, or have somebody invite ${me.email}.`),
+      ),
+    );
+
+  async function loadMine() {
+    const params = {
+      assignee: "me",
+      status_category: ["backlog", "todo", "in_progress"],
+      ordering: "due_date",
+      limit: MINE,
+    };
+    const { results, count: number } = await (await hub.request("GET", "tasks/", { params })).json();
+    summary.textContent = number ? `Your ${count(number, "open task")}` : "Your open tasks";
+    mine.replaceChildren(
+      ...results.map((task) =>
+        h(
+          "li",
+          h(
+            "a",
+            { href: `/${task.key.split("-")[0]}/?task=${task.key}` },
+            h("span.key", task.key),
+            h("span.grow", task.title),
+            task.due_date && dueChip(task),
+          ),
+        ),
+      ),
+    );
+    if (!number) mine.replaceChildren(h("li.quiet", "Nothing is assigned to you. Enjoy it."));
+  }
+  loadMine().catch((error) => complain(error, "Your tasks could not be loaded."));
+  return { element };
+}
+
+export function newProject(hub) {
+  const key = h("input", {
+    name: "key",
+    required: true,
+    pattern: "[A-Z][A-Z0-9]{1,9}",
+    maxlength: 10,
+    autocomplete: "off",
+  });
+  let isOwn = false;
+  key.addEventListener("input", () => {
+    isOwn = true;
+    key.value = key.value.toUpperCase();
+  });
+  const suggest = () =>
+    isOwn ||
+    (key.value = name.value
+      .toUpperCase()
+      .replace(/[^A-Z0-9]/g, "")
+      .replace(/^\d+/, "")
+      .slice(0, 4));
+  const name = h("input", {
+    name: "name",
+    required: true,
+    maxlength: 200,
+    autofocus: true,
+    autocomplete: "off",
+    oninput: suggest,
+  });
+  dialog(
+    "New project",
+    [
+      field("Name", name),
+      field("Key", key, "2 to 10 capital letters or digits. It begins the names of tasks, and stays."),
+      field("Description", h("textarea", { name: "description", rows: 3 })),
+    ],
+    {
+      button: "Make the project",
+      act: async (json) => {
+        const project = await (await hub.request("POST", "projects/", { json })).json();
+        dispatchEvent(new Event("projects"));
+        go({ key: project.key, view: "board", filters: {}, task: null });
+      },
+    },
+  );
+}

@@ -1,0 +1,100 @@
+/** Which tasks are selected, and the bar that changes them all at once. */
+
+import { h, icon, menu } from "./dom.js";
+import { ask, avatar, dot, ring } from "./parts.js";
+import { complain, toast } from "./toast.js";
+import { capital, count, nameOf, PRIORITIES } from "./words.js";
+
+const MOST = 100; // the API's
+
+export class Selection {
+  ids = new Set();
+  element = h("div.bulk", { role: "region", "aria-label": "Selected tasks", hidden: true });
+  #store;
+
+  constructor(store) {
+    this.#store = store;
+  }
+
+  /** A checkbox for one task. */
+  box(task) {
+    return h("input", {
+      type: "checkbox",
+      class: "pick",
+      checked: this.ids.has(task.id),
+      "aria-label": `Select ${task.key}`,
+      onchange: () => this.toggle(task.id),
+    });
+  }
+
+  toggle(id) {
+    if (this.ids.has(id)) this.ids.delete(id);
+    else if (this.ids.size < MOST) this.ids.add(id);
+    else toast(`At most ${MOST} tasks can be changed at once.`, { kind: "bad", name: "most" });
+    this.#store.drawTask(id);
+    this.draw();
+  }
+
+  set(ids) {
+    const before = [...this.ids];
+    this.ids = new Set(ids.slice(0, MOST));
+    for (const id of new Set([...before, ...this.ids])) this.#store.drawTask(id);
+    this.draw();
+  }
+
+  /** Show the bar anew; what was deleted is selected no longer. */
+  draw() {
+    const store = this.#store;
+    for (const id of this.ids) if (!store.task(id)) this.ids.delete(id);
+    const isShown = this.ids.size > 0 && store.mayWrite;
+    if (isShown === !this.element.hidden && this.element.dataset.size === String(this.ids.size)) return;
+    this.element.hidden = !isShown;
+    this.element.dataset.size = String(this.ids.size);
+    if (!isShown) return;
+    const choice = (title, options) =>
+      menu([title, icon("down")], (details) =>
+        options().map(([words, values, sign]) =>
+          h("button.option", { onclick: () => ((details.open = false), this.#set(values)) }, sign, words),
+        ),
+      );
+    this.element.replaceChildren(
+      h("strong", `${this.ids.size} selected`),
+      choice("Status", () => store.statuses.map((one) => [one.name, { status: one.slug }, ring(one.category)])),
+      choice("Priority", () => PRIORITIES.map((priority) => [capital(priority), { priority }])),
+      choice("Assignee", () => [
+        ["Nobody", { assignees: [] }],
+        ...store.people.map((user) => [nameOf(user), { assignees: [user.id] }, avatar(user)]),
+      ]),
+      choice("Label", () => [
+        ["No label", { labels: [] }],
+        ...store.labels.map((label) => [label.name, { labels: [label.id] }, dot(label.color)]),
+      ]),
+      h("button.danger", { onclick: () => this.#askToDelete() }, "Delete"),
+      h("button.bare", { "aria-label": "Select none", onclick: () => this.set([]) }, icon("close")),
+    );
+  }
+
+  async #set(values) {
+    const ids = [...this.ids];
+    try {
+      await this.#store.changeAll(ids, values);
+      toast(`${count(ids.length, "task")} changed.`);
+    } catch (error) {
+      complain(error, "Nothing was changed.");
+    }
+  }
+
+  #askToDelete() {
+    const ids = [...this.ids];
+    ask(
+      `Delete ${count(ids.length, "task")}?`,
+      "Their comments go with them. This cannot be undone.",
+      "Delete",
+      async () => {
+        await this.#store.request("POST", "tasks/bulk/", { json: { ids, delete: true } });
+        this.set([]);
+        toast(`${count(ids.length, "task")} deleted.`);
+      },
+    );
+  }
+}

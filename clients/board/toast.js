@@ -1,0 +1,51 @@
+/** What is said in passing: notes at the edge, and words for a screen reader alone. */
+
+import { h, icon } from "./dom.js";
+
+const STAYS = 6000; // milliseconds
+const MOST = 4;
+
+const notes = h("div.toasts", { role: "status", "aria-live": "polite" });
+const spoken = h("div.unseen", { "aria-live": "assertive" });
+
+export function mount() {
+  document.body.append(notes, spoken);
+}
+
+/** Show a note for some seconds. One with the same `name` is replaced. `action` is [words, what to do]. */
+export function toast(words, { kind = "plain", name = null, action = null, stays = STAYS } = {}) {
+  if (name) notes.querySelector(`[data-name="${CSS.escape(name)}"]`)?.remove();
+  const note = h("div", { class: `toast ${kind}`, "data-name": name }, h("span", words));
+  const end = () => note.remove();
+  if (action) note.append(h("button.link", { onclick: () => (end(), action[1]()) }, action[0]));
+  note.append(h("button.bare", { "aria-label": "Close this note", onclick: end }, icon("close")));
+  notes.append(note);
+  while (notes.children.length > MOST) notes.firstElementChild.remove();
+  setTimeout(end, stays);
+}
+
+/** Tell of a failure as the server, or the browser, says it. */
+export function complain(error, doing) {
+  const words = error.detail ? reasons(error) : "The server could not be reached.";
+  toast(`${doing} ${words}`, { kind: "bad" });
+}
+
+/** Give what is wrong, with the fields that it is about. */
+export function reasons(error) {
+  const fields = Object.entries(error.body?.errors ?? {});
+  const name = (field) => (field === "non_field_errors" ? "" : `${field.replaceAll("_", " ")}: `);
+  const told = fields.map(
+    ([field, list]) =>
+      name(field) +
+      [list]
+        .flat()
+        .map((one) => one.detail ?? "")
+        .join(" "),
+  );
+  return told.join(" ") || error.detail || "The server could not be reached.";
+}
+
+/** Say something to who hears the page. */
+export function say(words) {
+  spoken.textContent = spoken.textContent === words ? `${words}\u00a0` : words; // or it would not be said again
+}
