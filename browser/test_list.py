@@ -1,0 +1,90 @@
+"""The list with the API's filters, its state in the address, and changes in bulk."""
+
+from playwright.sync_api import expect
+
+
+def rows(page):
+    return page.locator("tbody tr .title a")
+
+
+def test_the_list_is_filtered_searched_and_ordered_by_the_api_and_by_its_address(world, open_browser, picture):
+    label = world.ada.post("labels/", project=world.project["id"], name="bug", color="#d73a4a")
+    world.task("One bolt", priority="low", labels=[label["id"]], assignees=[world.ada.me["id"]])
+    world.task("Two bolts", priority="urgent")
+    world.task("Three nuts", priority="high", status="done", assignees=[world.bruno.me["id"]])
+    page = open_browser(world.ada, world.path)
+    page.get_by_role("link", name="List").click()
+    expect(rows(page)).to_have_text(["Three nuts", "Two bolts", "One bolt"])
+
+    page.get_by_label("Order").select_option("Most urgent")
+    expect(rows(page)).to_have_text(["Two bolts", "Three nuts", "One bolt"])
+    page.get_by_label("Search tasks").fill("bolt")
+    expect(rows(page)).to_have_text(["Two bolts", "One bolt"])
+    expect(page.get_by_role("status").filter(has_text="2 tasks")).to_be_visible()
+    assert page.url.endswith(f"{world.path}list/?search=bolt&ordering=-priority")
+
+    page.locator("summary", has_text="Label").click()
+    page.get_by_role("checkbox", name="bug").check()
+    expect(rows(page)).to_have_text(["One bolt"])
+    picture(page, "list")
+    page.reload()
+    expect(rows(page)).to_have_text(["One bolt"])
+    page.go_back()
+    expect(rows(page)).to_have_text(["Two bolts", "One bolt"])
+    page.get_by_role("link", name="Board").click()
+    expect(page.locator(".card")).to_have_count(2)
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator(".card")).to_have_count(3)
+    page.goto(f"{world.path}list/?assignee=none&assignee=me&status=todo")
+    expect(rows(page)).to_have_text(["Two bolts", "One bolt"])
+
+
+def test_the_list_follows_what_others_do(world, open_browser):
+    world.task("Old name")
+    page = open_browser(world.ada, f"{world.path}list/?search=name")
+    expect(rows(page)).to_have_text(["Old name"])
+
+    world.bruno.patch(f"tasks/{world.key}-1/", title="New name")
+    expect(rows(page)).to_have_text(["New name"])
+    world.task("Another name")
+    expect(rows(page)).to_have_text(["Another name", "New name"])
+    world.bruno.patch(f"tasks/{world.key}-1/", title="Else")
+    expect(rows(page)).to_have_text(["Another name"])
+
+
+def test_many_tasks_are_changed_and_deleted_at_once(world, open_browser, picture):
+    for title in ("One", "Two", "Three"):
+        world.task(title)
+    page = open_browser(world.ada, f"{world.path}list/")
+    for number in (1, 2):
+        page.get_by_label(f"Select {world.key}-{number}").check()
+    bar = page.get_by_role("region", name="Selected tasks")
+    expect(bar).to_contain_text("2 selected")
+
+    bar.locator("summary", has_text="Status").click()
+    bar.get_by_role("button", name="In review").click()
+    expect(page.get_by_text("2 tasks changed.")).to_be_visible()
+    expect(page.locator("tbody td.status", has_text="In review")).to_have_count(2)
+    picture(page, "bulk")
+    assert [world.now(number)["status"] for number in (1, 2, 3)] == ["in-review", "in-review", "todo"]
+
+    page.get_by_role("link", name="Board").click()
+    expect(bar).to_contain_text("2 selected")
+    bar.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator(".card")).to_have_count(1)
+    expect(bar).to_be_hidden()
+    assert world.ada.get("tasks/", project=world.key)["count"] == 1
+
+
+def test_a_change_in_bulk_that_is_refused_changes_nothing(world, open_browser):
+    world.task("Stays")
+    page = open_browser(world.bruno, world.path)
+    page.get_by_role("link", name="Stays").focus()
+    page.keyboard.press("x")
+    page.get_by_role("region", name="Selected tasks").get_by_role("button", name="Delete").click()
+
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+    expect(page.get_by_role("dialog").get_by_role("alert")).not_to_be_empty()
+    assert world.now(1)["title"] == "Stays"

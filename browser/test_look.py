@@ -1,0 +1,227 @@
+"""What everybody needs: it can be read and used by all, on narrow screens too, hostile text is text, and it is fast."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+from serving import ROOT
+from test_board import card, titles
+
+from conftest import Api, Server
+
+AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
+NARROW = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
+SERIOUS = {"serious", "critical"}
+
+
+def serious(page, rules=None):
+    """What axe finds that keeps somebody out."""
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("rules => axe.run(rules ? { runOnly: rules } : {})", rules)["violations"]
+    return [(one["id"], [node["html"][:200] for node in one["nodes"][:3]]) for one in found if one["impact"] in SERIOUS]
+
+
+@pytest.mark.parametrize(("color_scheme", "rules"), [("light", None), ("dark", ["color-contrast"])])
+def test_axe_finds_nothing_serious(demo, world, open_browser, picture, color_scheme, rules):
+    label = world.ada.post("labels/", project=world.project["id"], name="bug", color="#ffff00")
+    task = world.task(
+        "Due", due_date="2020-01-01", labels=[label["id"]], assignees=[world.bruno.me["id"]], priority="urgent"
+    )
+    world.task(
+        "Its child", parent=task["id"], status="done", description="- [x] `code` and [a link](https://example.org)"
+    )
+    world.bruno.post("comments/", task=task["id"], body="> quoted\n\nYes, @ada")
+    options = {"color_scheme": color_scheme, "bypass_csp": True, "reduced_motion": "reduce"}  # axe is not of the page
+
+    welcome = open_browser(**options)
+    welcome.goto("/")
+    expect(welcome.get_by_role("button", name="Register").first).to_be_enabled()
+    found = {"welcome": serious(welcome, rules)}
+    page = open_browser(world.ada, **options)
+    expect(page.get_by_role("heading", name="Your")).to_be_visible()
+    found["projects"] = serious(page, rules)
+    for view in ("list/", "people/", ""):
+        page.goto(f"{world.path}{view}?task={world.key}-1")
+        expect(page.locator(".drawer .comment")).to_be_visible()
+        found[view or "board"] = serious(page, rules)
+    picture(page, f"drawer-{color_scheme}")
+    page.get_by_label(f"Select {world.key}-2").check()
+    page.get_by_role("region", name="Selected tasks").locator("summary").first.click()
+    found["bulk"] = serious(page, rules)
+    page.keyboard.press("Escape")
+    page.get_by_role("button", name="New task", exact=True).click()
+    found["dialog"] = serious(page, rules)
+
+    assert found == {name: [] for name in found}
+
+
+def test_a_narrow_screen_has_room_for_all_of_it(world, open_browser, picture):
+    task = world.task("A task with a rather long title that needs several lines on a telephone", description="x" * 300)
+    world.bruno.post(
+        "comments/", task=task["id"], body="`a line of code that is longer than the screen of a telephone is wide`"
+    )
+    page = open_browser(world.ada, **NARROW)
+    for path in ("/", world.path, f"{world.path}list/", f"{world.path}people/", f"{world.path}?task={world.key}-1"):
+        page.goto(path)
+        expect(page.locator(".mine, .card, tbody tr, .people li, .drawer .comment").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, path
+    picture(page, "narrow-task")
+    box = page.get_by_role("complementary").bounding_box()
+    assert (box["x"], box["width"], box["height"]) == (0, 390, 844)
+    page.get_by_role("button", name="Close the task").click()
+    expect(page.get_by_role("complementary")).to_have_count(0)
+    picture(page, "narrow-board")
+
+
+def test_a_finger_lifts_a_card_by_resting_on_it(world, open_browser):
+    world.task("First")
+    world.task("Second")
+    page = open_browser(world.ada, world.path, **NARROW)
+    page.get_by_role("link", name="First").scroll_into_view_if_needed()
+    touch = page.context.new_cdp_session(page)
+    a, b = (card(page, title).bounding_box() for title in ("First", "Second"))
+    x = a["x"] + 100
+
+    def point(kind, y):
+        points = [] if kind == "touchEnd" else [{"x": x, "y": y}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    point("touchStart", a["y"] + 20)
+    expect(page.locator(".card.ghost")).to_be_visible()
+    point("touchMove", b["y"] + 20)
+    point("touchMove", b["y"] + b["height"] - 4)
+    point("touchEnd", 0)
+
+    expect(page.locator(".card.ghost")).to_have_count(0)
+    expect(page.locator(".card.pending")).to_have_count(0)
+    assert titles(page, "Todo") == ["Second", "First"]
+    assert world.now(1)["position"] > world.now(2)["position"]
+
+
+SAFE = 'target="_blank" rel="noopener noreferrer nofollow"'
+HOSTILE = {
+    "<script>alert(1)</script>": "<p>&lt;script&gt;alert(1)&lt;/script&gt;</p>",
+    "<img src=x onerror=alert(1)>": "<p>&lt;img src=x onerror=alert(1)&gt;</p>",
+    "[x](javascript:alert(1))": "<p>[x](javascript:alert(1))</p>",
+    "[x](JaVaScRiPt:alert)": "<p>[x](JaVaScRiPt:alert)</p>",
+    "[x](data:text/html,hi)": "<p>[x](data:text/html,hi)</p>",
+    "[x](//evil.example)": "<p>[x](//evil.example)</p>",
+    "[x](vbscript:a)": "<p>[x](vbscript:a)</p>",
+    '[a"b](https://x.example/"onclick=)': None,
+    "![x](https://x.example/a.png)": f'<p><a href="https://x.example/a.png" {SAFE}>x</a></p>',
+    "`<b>`": "<p><code>&lt;b&gt;</code></p>",
+    "**a *b* c**": "<p><strong>a <em>b</em> c</strong></p>",
+    "snake_case_name and 2 * 3 * 4": "<p>snake_case_name and 2 * 3 * 4</p>",
+    "\\*not\\*": "<p>*not*</p>",
+    "# One\ntwo": "<h3>One</h3><p>two</p>",
+    "- a\n  - b\n- c": "<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>",
+    "3. a\n4. b": '<ol start="3"><li>a</li><li>b</li></ol>',
+    "```\n<i>\n```": '<pre tabindex="0"><code>&lt;i&gt;</code></pre>',
+    "> a\n> b": "<blockquote><p>a\nb</p></blockquote>",
+    "---": "<hr>",
+    "see https://x.example/a_b_c.": f'<p>see <a href="https://x.example/a_b_c" {SAFE}>https://x.example/a_b_c</a>.</p>',
+}
+
+
+def test_markdown_is_safe_and_sound(open_browser):
+    page = open_browser()
+    page.goto("/password/reset/done/")
+    page.add_script_tag(type="module", url="/static/tickethub/board/markdown.js")
+    shown = page.evaluate(
+        """async (texts) => {
+          const { markdown } = await import("/static/tickethub/board/markdown.js");
+          const { h } = await import("/static/tickethub/board/dom.js");
+          const names = (one) => [...one.attributes].map(({ name }) => name);
+          return texts.map((text) => {
+            const box = h("div", markdown(text));
+            return [box.innerHTML, [...box.querySelectorAll("*")].flatMap(names)];
+          });
+        }""",
+        list(HOSTILE),
+    )
+
+    for (text, expected), (html, names) in zip(HOSTILE.items(), shown, strict=True):
+        assert expected is None or html == expected, text
+        assert set(names) <= {"href", "target", "rel", "start", "tabindex"}, text
+
+
+@pytest.mark.parametrize(
+    "text", ["*" * 20_000, "[" * 20_000, "> " * 5_000, "`a" * 10_000, "_a" * 10_000, "**a " * 5_000, "- " * 5_000]
+)
+def test_markdown_that_wants_to_be_slow_is_not(open_browser, text):
+    page = open_browser()
+    page.goto("/password/reset/done/")
+    took = page.evaluate(
+        """async (text) => {
+          const { markdown } = await import("/static/tickethub/board/markdown.js");
+          const began = performance.now();
+          markdown(text);
+          return performance.now() - began;
+        }""",
+        text,
+    )
+
+    assert took < 2_000  # milliseconds
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A server whose one project has 2,000 tasks."""
+    folder = tmp_path_factory.mktemp("large")
+    with_settings = Server(folder, ["-m", "tickethub.server", "tickethub.asgi:application", "-p"])
+    sizes = ["--tasks", "2000", "--projects", "1", "--largest", "2000", "--events", "4000", "--people", "10"]
+    subprocess.run(
+        [sys.executable, "benchmarks/fill.py", *sizes],
+        cwd=ROOT,
+        env=with_settings.environment,
+        check=True,
+        capture_output=True,
+    )
+    with with_settings as server:
+        yield server
+
+
+def test_a_board_of_2000_tasks_is_fast(large, chromium, capsys):
+    person = Api(large.url, "person-0@example.com", "a-password-for-benchmarks")
+    context = chromium.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(f"{large.url}/password/reset/done/")
+    page.evaluate(
+        "access => localStorage.setItem('tickethub.tokens', JSON.stringify({access, login: '1'}))", person.access
+    )
+    began = time.monotonic()
+    page.goto(f"{large.url}/BIG/")
+    page.wait_for_selector(".card")
+    loaded = 1000 * (time.monotonic() - began)
+    shown = page.locator(".card").count()
+    page.evaluate(MEASURE)
+    page.locator(".column").nth(1).locator(".card a").first.focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Space")
+    expect(page.locator(".card.pending")).to_have_count(0)
+    longest = page.evaluate("Math.max(0, ...longTasks)")
+    keys = page.evaluate("keys")
+    context.close()
+
+    with capsys.disabled():
+        print(f"\n{shown:,} tasks: the first card after {loaded:.0f} ms; keys that move one took {keys} ms,")
+        print(f"the longest task of the page meanwhile {longest:.0f} ms")
+    assert shown == 2_000
+    assert longest < 500
+
+
+MEASURE = """() => {
+  window.longTasks = [];
+  window.keys = [];
+  const watch = (into, options) =>
+    new PerformanceObserver((list) => {
+      for (const { name, duration } of list.getEntries()) if (name !== "keyup") into.push(Math.round(duration));
+    }).observe(options);
+  watch(longTasks, { type: "longtask" });
+  watch(keys, { type: "event", durationThreshold: 16 });
+}"""

@@ -1,0 +1,159 @@
+"""Accounts, logins, members and invitations."""
+
+import uuid
+
+from playwright.sync_api import expect
+
+from conftest import PASSWORD, register
+
+
+def log_in(page, email, password=PASSWORD):
+    form = page.locator("form[data-does=signIn]")
+    form.get_by_label("Email").fill(email)
+    form.get_by_label("Password").fill(password)
+    form.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def test_somebody_invited_registers_accepts_and_is_seen(world, open_browser, picture):
+    ada = open_browser(world.ada, f"{world.path}people/")
+    email = f"ines-{uuid.uuid4().hex[:6]}@example.org"
+    ada.get_by_role("button", name="Invite").click()
+    ada.get_by_role("dialog").get_by_label("Email").fill(email)
+    ada.get_by_role("dialog").get_by_role("button", name="Invite").click()
+    link = ada.get_by_label("Link of the invitation").input_value()
+    ada.get_by_role("dialog").get_by_role("button", name="Close").click()
+    expect(ada.get_by_text(email, exact=True)).to_be_visible()
+
+    ines = open_browser()
+    ines.goto(link)
+    ines.get_by_role("button", name="Sign in or register to accept").click()
+    ines.get_by_role("button", name="Register").first.click()
+    form = ines.locator("form[data-does=register]")
+    form.get_by_label("Email").fill(email)
+    form.get_by_label("Username").fill(email.split("@")[0])
+    form.get_by_label("First name").fill("Ines")
+    form.get_by_label("Password").fill(PASSWORD)
+    form.get_by_role("button", name="Register").click()
+    picture(ines, "invitation")
+    ines.get_by_role("button", name=f"Accept as {email}").click()
+    expect(ines.get_by_role("region", name="Todo")).to_be_visible()
+
+    expect(ada.get_by_label("Role of Ines")).to_have_value("member")
+    ada.get_by_label("Role of Ines").select_option("Viewer")
+    expect(ines.get_by_text("You may look")).to_be_visible()
+    expect(ines.get_by_role("button", name="New task", exact=True)).to_have_count(0)
+    ada.locator("li", has=ada.get_by_label("Role of Ines")).get_by_role("button", name="Remove").click()
+    ada.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(ines.get_by_role("heading", name="You are no longer a member")).to_be_visible()
+
+
+def test_a_project_is_made_and_its_settings_changed(ada, open_browser):
+    page = open_browser(ada)
+    key = f"N{uuid.uuid4().hex[:5]}".upper()
+    page.get_by_role("button", name="New project").click()
+    page.get_by_label("Name", exact=True).fill("New one")
+    page.get_by_label("Key", exact=True).fill(key)
+    page.get_by_role("button", name="Make the project").click()
+    expect(page.get_by_role("region", name="Backlog")).to_be_visible()
+    page.keyboard.press("n")
+    page.get_by_label("Title").fill("First of all")
+    page.get_by_role("button", name="Make the task").click()
+    expect(page.locator(".card", has_text="First of all")).to_be_visible()
+
+    page.get_by_role("link", name="People").click()
+    page.get_by_role("button", name="Archive the project").click()
+    expect(page.get_by_text("Archived: read only")).to_be_visible()
+    page.get_by_role("button", name="Restore the project").click()
+    page.get_by_role("button", name="Delete the project").click()
+    page.get_by_role("dialog").get_by_label("Type").fill(key)
+    page.get_by_role("dialog").get_by_role("button", name="Delete the project").click()
+    expect(page.get_by_role("heading", name="This project was deleted")).to_be_visible()
+
+
+def test_a_wrong_password_is_told_and_a_right_one_opens_the_address_that_was_asked(world, open_browser):
+    world.task("Asked for")
+    page = open_browser()
+    page.goto(f"{world.path}?task={world.key}-1")
+    log_in(page, world.ada.email, "wrong")
+    expect(page.get_by_role("alert").filter(has_text="No active account")).to_be_visible()
+
+    log_in(page, world.ada.email)
+
+    expect(page.get_by_label("Title")).to_have_value("Asked for")
+
+
+def test_profile_and_password_are_changed_and_other_logins_end(url, open_browser):
+    person = register(url, "Greta", "Lind")
+    page, other = open_browser(), open_browser(person)
+    page.goto("/")
+    log_in(page, person.email)
+    page.locator("summary", has_text="Your account:").click()
+    page.get_by_role("button", name="Profile").click()
+    page.get_by_label("First name").fill("Margareta")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("img", name="Margareta Lind")).to_be_visible()
+
+    page.locator("summary", has_text="Your account:").click()
+    page.get_by_role("button", name="Password").click()
+    page.get_by_label("Password now").fill(PASSWORD)
+    page.get_by_label("New password").fill("another horse, another battery")
+    page.get_by_role("button", name="Change it").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+    assert "another horse" not in str(page.evaluate("({...localStorage})"))
+    other.reload()
+    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_tabs_share_a_login_renew_it_once_and_end_it_together(ada, url, open_browser):
+    page = open_browser()
+    page.goto("/")
+    log_in(page, ada.email)
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+    tab = page.context.new_page()
+    tab.goto("/")
+    expect(tab.get_by_role("heading", name="Projects")).to_be_visible()
+    renewals = []
+    page.context.on("request", lambda request: request.url.endswith("auth/token/refresh/") and renewals.append(request))
+
+    kept = page.evaluate("localStorage['tickethub.tokens']")
+    spoilt = kept.replace('"access":"', '"access":"spoilt')
+    page.evaluate("tokens => localStorage.setItem('tickethub.tokens', tokens)", spoilt)
+    page.evaluate("setTimeout(() => location.reload())")
+    tab.reload()
+    for one in (page, tab):
+        expect(one.get_by_role("heading", name="Projects")).to_be_visible()
+    assert len(renewals) == 1
+
+    refresh = page.evaluate("JSON.parse(localStorage['tickethub.tokens']).refresh")
+    page.locator("summary", has_text="Your account:").click()
+    page.get_by_role("button", name="Sign out").click()
+    for one in (page, tab):
+        expect(one.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert page.request.post(f"{url}/api/v1/auth/token/refresh/", data={"refresh": refresh}).status == 401
+
+
+def test_a_tab_that_is_told_late_of_a_renewal_does_not_renew_with_what_is_spent(ada, open_browser):
+    page = open_browser()
+    page.goto("/")
+    log_in(page, ada.email)
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+    spent = page.evaluate("localStorage['tickethub.tokens']").replace('"access":"', '"access":"spoilt')
+    for _ in ("renewed with it", "as another tab may still see it"):
+        page.evaluate("tokens => localStorage.setItem('tickethub.tokens', tokens)", spent)
+        page.reload()
+        expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+
+
+def test_a_login_that_the_server_ended_leads_to_the_sign_in(url, open_browser):
+    person = register(url, "Hiro", "Tanaka")
+    page = open_browser(person)
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+    person.post("auth/password/change/", current_password=PASSWORD, new_password="another horse, another battery")
+
+    page.get_by_role("button", name="New project").click()
+    page.get_by_label("Name", exact=True).fill("Never")
+    page.get_by_label("Key", exact=True).fill("NEVER")
+    page.get_by_role("button", name="Make the project").click()
+
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -1,0 +1,181 @@
+"""A task's drawer: editing in place, collisions, what is related, comments, history."""
+
+import pytest
+from playwright.sync_api import expect
+
+
+@pytest.fixture
+def drawer(world, open_browser):
+    """Ada's page with the drawer of a task."""
+    world.task("Fix the gate", description="It *squeaks*.")
+    page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
+    expect(page.get_by_role("complementary")).to_be_visible()
+    return page
+
+
+def edit_description(page, words):
+    page.get_by_role("region", name="Description").get_by_role("button", name="Edit").click()
+    page.get_by_label("Description, in Markdown").fill(words)
+
+
+def save_description(page):
+    page.get_by_role("region", name="Description").get_by_role("button", name="Save").click()
+
+
+def test_a_task_is_edited_where_it_stands(world, drawer, picture):
+    expect(drawer.get_by_role("region", name="Description").locator("em")).to_have_text("squeaks")
+
+    drawer.get_by_label("Title").fill("Oil the gate")
+    drawer.get_by_label("Title").press("Enter")
+    drawer.get_by_label("Status", exact=True).select_option("In progress")
+    drawer.get_by_label("Priority", exact=True).select_option("Urgent")
+    drawer.get_by_label("Due date").fill("2031-05-04")
+    drawer.locator("summary", has_text="Assignees:").click()
+    drawer.get_by_role("checkbox", name="Bruno Keller").check()
+    drawer.keyboard.press("Escape")
+    drawer.locator("summary", has_text="Labels:").click()
+    drawer.get_by_label("Name of a new label").fill("garden")
+    drawer.keyboard.press("Enter")
+    edit_description(drawer, "With **oil**")
+    save_description(drawer)
+
+    expect(drawer.locator(".card", has_text="Oil the gate").get_by_text("garden")).to_be_visible()
+    expect(drawer.get_by_role("region", name="Description").locator("strong")).to_have_text("oil")
+    expect(drawer.locator(".card.pending")).to_have_count(0)
+    task = world.now(1)
+    assert (task["title"], task["status"], task["priority"]) == ("Oil the gate", "in-progress", "urgent")
+    assert (task["due_date"], task["description"]) == ("2031-05-04", "With **oil**")
+    assert (task["assignees"], len(task["labels"])) == ([world.bruno.me["id"]], 1)
+    history = drawer.get_by_role("region", name="Activity")
+    for words in ("You moved it to In progress", "You assigned it to Bruno Keller", "You edited its description"):
+        expect(history.get_by_text(words)).to_be_visible()
+    picture(drawer, "task")
+
+
+def test_changes_of_different_fields_at_once_are_both_kept(world, drawer):
+    edit_description(drawer, "Oiled")
+    world.bruno.patch(f"tasks/{world.key}-1/", title="Bruno's title")
+    expect(drawer.get_by_label("Title")).to_have_value("Bruno's title")
+
+    save_description(drawer)
+
+    expect(drawer.get_by_role("region", name="Description").get_by_text("Oiled")).to_be_visible()
+    expect(drawer.locator(".card.pending")).to_have_count(0)
+    assert (world.now(1)["title"], world.now(1)["description"]) == ("Bruno's title", "Oiled")
+
+
+@pytest.mark.parametrize(
+    ("choice", "description"),
+    [("Keep mine", "Ada's"), ("Take theirs", "Bruno's"), ("Save the merged text", "Both")],
+)
+def test_an_edit_that_collides_shows_both_and_loses_neither(world, drawer, open_browser, picture, choice, description):
+    edit_description(drawer, "Ada's")
+    world.bruno.patch(f"tasks/{world.key}-1/", description="Bruno's")
+    expect(drawer.get_by_text("It was changed by somebody else meanwhile.")).to_be_visible()
+
+    save_description(drawer)
+
+    dialog = drawer.get_by_role("dialog")
+    expect(dialog.locator(".theirs")).to_contain_text("Bruno's")
+    expect(dialog.locator(".yours")).to_contain_text("Ada's")
+    assert world.now(1)["description"] == "Bruno's"
+    picture(drawer, "collision")
+    if choice.startswith("Save"):
+        dialog.get_by_label("Merged description").fill("Both")
+    dialog.get_by_role("button", name=choice).click()
+    expect(drawer.get_by_role("region", name="Description").locator(".prose")).to_have_text(description)
+    expect(drawer.locator(".card.pending")).to_have_count(0)
+    assert world.now(1)["description"] == description
+
+
+def test_what_was_written_is_not_lost_when_saving_fails_or_the_drawer_closes(world, drawer):
+    edit_description(drawer, "A long text")
+    drawer.route("**/tasks/*/", lambda route: route.abort())
+    save_description(drawer)
+    expect(drawer.get_by_text("The server could not be reached.")).to_be_visible()
+    drawer.unroute("**/tasks/*/")
+    drawer.get_by_role("button", name="Close the task").click()
+    drawer.get_by_role("link", name="Fix the gate").click()
+
+    expect(drawer.get_by_label("Description, in Markdown")).to_have_value("A long text")
+    save_description(drawer)
+
+    expect(drawer.get_by_role("region", name="Description").locator(".prose")).to_have_text("A long text")
+    assert world.now(1)["description"] == "A long text"
+
+
+def test_assignees_that_two_add_at_once_are_both_there(world, drawer):
+    drawer.route("**/ws/**", lambda route: route.abort())
+    drawer.locator("summary", has_text="Assignees:").click()
+    # Behind the page's back: the answer to its If-Match will be 412.
+    drawer.route(
+        "**/tasks/*/",
+        lambda route: (world.bruno.patch(f"tasks/{world.key}-1/", assignees=[world.bruno.me["id"]]), route.continue_()),
+        times=1,
+    )
+
+    drawer.get_by_role("checkbox", name="Ada Okafor").check()
+
+    expect(drawer.locator(".card .faces .avatar")).to_have_count(2)
+    assert set(world.now(1)["assignees"]) == {world.ada.me["id"], world.bruno.me["id"]}
+
+
+def test_comments_of_others_come_at_once_and_one_s_own_can_be_edited(world, drawer):
+    activity = drawer.get_by_role("region", name="Activity")
+    world.bruno.post("comments/", task=world.now(1)["id"], body="Which **gate**, @ada?")
+    expect(activity.locator(".comment", has_text="Which gate")).to_be_visible()
+    expect(activity.locator(".comment .mention")).to_have_text("@ada")
+
+    activity.get_by_label("Write a comment").fill("The old one")
+    activity.get_by_role("button", name="Comment", exact=True).click()
+    own = activity.locator(".comment", has_text="The old one")
+    own.get_by_role("button", name="Edit").click()
+    drawer.get_by_label("Comment, in Markdown", exact=True).fill("The green one")
+    drawer.get_by_role("dialog").get_by_role("button", name="Save").click()
+
+    expect(activity.locator(".comment", has_text="The green one")).to_contain_text("edited")
+    own = activity.locator(".comment", has_text="The green one")
+    own.get_by_role("button", name="Delete the comment").click()
+    drawer.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
+    expect(own).to_have_count(0)
+    assert [one["body"] for one in world.ada.get("comments/", task=f"{world.key}-1")["results"]] == [
+        "Which **gate**, @ada?"
+    ]
+
+
+def test_tasks_are_related_and_divided(world, drawer):
+    world.task("Buy oil")
+    related = drawer.get_by_role("region", name="Related tasks")
+    related.get_by_role("button", name="Relate", exact=True).click()
+    related.get_by_label("How it relates").select_option("Is blocked by")
+    related.get_by_label("The other task").fill(f"{world.key}-2")
+    related.get_by_role("button", name="Add").click()
+    expect(related.get_by_role("listitem")).to_contain_text("Is blocked by")
+    (relation,) = world.ada.get("relations/", project=world.key)["results"]
+    assert relation["type"] == "blocks"
+    assert relation["target"] == world.now(1)["id"]
+
+    related.get_by_role("button", name="New subtask").click()
+    drawer.get_by_role("dialog").get_by_label("Title").fill("Look at it")
+    drawer.get_by_role("dialog").get_by_role("button", name="Make the task").click()
+    expect(related.get_by_role("link", name="Look at it")).to_be_visible()
+    expect(drawer.locator(".card", has_text="Fix the gate").get_by_text("0/1")).to_be_visible()
+
+    related.get_by_role("button", name="Take back: Is blocked by").click()
+    expect(related.get_by_role("listitem")).to_have_count(1)
+    related.get_by_role("link", name="Look at it").click()
+    expect(drawer.get_by_label("Title")).to_have_value("Look at it")
+    drawer.go_back()
+    expect(drawer.get_by_label("Title")).to_have_value("Fix the gate")
+
+
+def test_a_deleted_task_leaves_the_board_and_says_so_in_an_open_drawer(world, drawer, open_browser):
+    other = open_browser(world.bruno, f"{world.path}?task={world.key}-1")
+    expect(other.get_by_label("Title")).to_have_value("Fix the gate")
+    drawer.locator("summary", has_text="More").click()
+    drawer.get_by_role("button", name="Delete").click()
+    drawer.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+    expect(drawer.locator(".card")).to_have_count(0)
+    expect(drawer.get_by_role("complementary")).to_have_count(0)
+    expect(other.get_by_text(f"{world.key}-1 was deleted.")).to_be_visible()
