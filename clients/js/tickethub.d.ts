@@ -159,6 +159,8 @@ export class ApiError extends Error {
   /** Its body is read already; null where nothing was asked. */
   readonly response: Response | null;
   constructor(status: number, code: string, detail: string, body: unknown, response: Response | null);
+  /** Read it from an answer that you have fetched yourself. */
+  static of(response: Response): Promise<ApiError>;
 }
 
 /** No token is to be had: the refresh token was refused, and there are no credentials or they were refused too. */
@@ -185,6 +187,14 @@ export interface TicketHubOptions {
   refresh?: string;
   /** Called with each new pair, to save it. */
   onTokens?(access: string, refresh: string | undefined): unknown;
+  /** Where clients that share one login keep its tokens; `onTokens` has to save them there. */
+  shared?: {
+    read(): { access?: string; refresh?: string } | null;
+    /** Run it while no other of the clients runs such a thing; wait for it. */
+    alone(act: () => Promise<void>): Promise<unknown>;
+  };
+  /** Called when the line is up and let in, and whenever one that was opened or tried has ended. */
+  onLine?(isUp: boolean): unknown;
   /** In place of the global one. */
   fetch?: (input: string, init?: RequestInit) => Promise<Response>;
   /** In place of the global one. */

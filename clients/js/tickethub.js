@@ -132,10 +132,14 @@ class Rest {
   #refresh;
   #credentials;
   #onTokens;
+  #shared;
   #fetch;
   #renewal = null;
 
-  constructor(url, { email, password, access, refresh, onTokens, fetch = globalThis.fetch, logger = QUIET } = {}) {
+  constructor(
+    url,
+    { email, password, access, refresh, onTokens, shared, fetch = globalThis.fetch, logger = QUIET } = {},
+  ) {
     this._urls = [url].flat().map((one) => one.replace(/\/+$/, ""));
     this._logger = logger;
     this._closing = new AbortController();
@@ -143,6 +147,7 @@ class Rest {
     this.#access = access;
     this.#refresh = refresh;
     this.#onTokens = onTokens;
+    this.#shared = shared;
     this.#fetch = fetch;
   }
 
@@ -192,7 +197,7 @@ class Rest {
   /** Give an access token other than the stale one. Many who ask at once share one renewal: a refresh works once. */
   async token(stale) {
     if (!this.#access || this.#access === stale) {
-      this.#renewal ??= this.#renew().finally(() => {
+      this.#renewal ??= (this.#shared ? this.#renewShared(stale) : this.#renew()).finally(() => {
         this.#renewal = null;
       });
       await this.#renewal;
@@ -201,7 +206,17 @@ class Rest {
   }
 
   get _canRenew() {
-    return Boolean(this.#refresh || this.#credentials);
+    return Boolean(this.#refresh || this.#credentials || this.#shared);
+  }
+
+  /** Renew what all clients of this login share, one at a time; or take what another of them got. */
+  #renewShared(stale) {
+    return this.#shared.alone(async () => {
+      const { access, refresh } = this.#shared.read() ?? {};
+      this.#access = access;
+      this.#refresh = refresh;
+      if (!access || access === stale) await this.#renew();
+    });
   }
 
   async #renew() {
@@ -346,10 +361,12 @@ export class TicketHub extends Rest {
   #refs = 0;
   #attempt = 0;
   #isRunning = false;
+  #onLine;
 
-  constructor(url, { WebSocket = globalThis.WebSocket, ...options } = {}) {
+  constructor(url, { WebSocket = globalThis.WebSocket, onLine, ...options } = {}) {
     super(url, options);
     this.#WebSocket = WebSocket;
+    this.#onLine = onLine;
   }
 
   /** Whether the line is up, and let in. */
@@ -430,6 +447,7 @@ export class TicketHub extends Rest {
     this.#line = line;
     const code = await line.ended;
     this.#line = null;
+    this._call(this.#onLine, false);
     if (wasOpen) this.closes[code] = (this.closes[code] ?? 0) + 1;
     if (code === 4401) this.#refusedToken = line.token;
     this._logger.info(wasOpen ? `The line was closed with ${code}` : "The line did not open");
@@ -515,6 +533,7 @@ export class TicketHub extends Rest {
       }
       if (line.isLetIn) return;
       line.isLetIn = true;
+      this._call(this.#onLine, true);
       for (const replica of this.#replicas) this.#subscribe(line, replica);
     },
 

@@ -51,6 +51,15 @@ async function pass(milliseconds) {
 
 // --- Keeping a replica ---
 
+test("the application is told when the line is up and when it is lost", async () => {
+  const told = [];
+  hub = hubOf(server, { onLine: (isUp) => told.push(isUp) });
+  await following();
+  server.line.shut(1012);
+  await until(() => told.length === 3);
+  assert.deepEqual(told, [true, false, true]);
+});
+
 test("a replica is loaded and then kept by events", async () => {
   const replica = await following();
   assert.deepEqual([replica.project, replica.cursor, replica.objects], [server.project.id, "0.x", server.project.rows]);

@@ -46,6 +46,24 @@ test("many refused at once share one refresh", async () => {
   assert.deepEqual(saved, [["a1", "r1"]]);
 });
 
+test("clients that share a login renew it once, and a third takes what they got", async () => {
+  let tokens = { access: "a0", refresh: "r0" };
+  let turn = Promise.resolve();
+  const shared = { read: () => tokens, alone: (act) => (turn = turn.then(act)) };
+  const onTokens = (access, refresh) => (tokens = { access, refresh });
+  const tabs = [1, 2].map(() => new TicketHub(server.url, { fetch: server.fetch, shared, onTokens }));
+  await Promise.all(tabs.map((tab) => tab.load("tasks/", { project: "DEMO" })));
+  server.valid.clear();
+  const lists = await Promise.all(tabs.map((tab) => tab.load("tasks/", { project: "DEMO" })));
+  assert.deepEqual(lists, [server.project.rows.task, server.project.rows.task]);
+  assert.deepEqual([server.issued, tokens], [{ "auth/token/refresh/": 1 }, { access: "a1", refresh: "r1" }]);
+  const late = new TicketHub(server.url, { fetch: server.fetch, shared, onTokens });
+  await late.load("tasks/", { project: "DEMO" });
+  assert.deepEqual(server.issued, { "auth/token/refresh/": 1 });
+  tokens = null;
+  await assert.rejects(new TicketHub(server.url, { fetch: server.fetch, shared }).load("tasks/"), SignedOut);
+});
+
 test("a refresh outlives whoever asked for it", async () => {
   server.valid.clear();
   const { fetch } = server;

@@ -36,6 +36,8 @@ const options: TicketHubOptions = {
   email: "ada@example.org",
   password: "secret",
   onTokens: (access, refresh) => localStorage.setItem(access, refresh ?? ""),
+  shared: { read: () => JSON.parse(localStorage.getItem("tokens") ?? "null"), alone: (act) => act() },
+  onLine: (isUp) => logger.info(isUp ? "up" : "lost"),
   fetch,
   WebSocket,
   logger,
@@ -60,6 +62,7 @@ const address: string | undefined = invitations["1"]?.email;
 const wrong: Record<string, Task> = await hub.load("comments/");
 await hub.login();
 const token: string = await hub.token("stale");
+const refusal: ApiError = await ApiError.of(await fetch("http://one/api/v1/"));
 
 try {
   await hub.request("GET", "tasks/");
