@@ -13,7 +13,8 @@ from wording import NOWHERE, RARE
 from accounts.models import User
 from projects.models import Project
 from realtime.models import Event
-from tasks.models import Board, Task
+from tasks.board import Board
+from tasks.models import Task
 
 API = "/api/v1/"
 PAGE = 50

@@ -17,7 +17,8 @@ from django.test import Client
 from accounts.models import User
 from realtime.models import Event, Stream
 from realtime.things import THINGS
-from tasks.models import Board, Task
+from tasks.board import Board
+from tasks.models import Task
 
 SAMPLE = 300  # objects of each kind
 SET_UP = 1_000  # events of a project, after which none tells of how it was made

@@ -9,7 +9,7 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
-from schemathesis.openapi.checks import MissingContentType, RejectedPositiveData
+from schemathesis.openapi.checks import JsonSchemaError, MissingContentType, RejectedPositiveData
 
 from accounts.tests.checks import refused
 
@@ -51,6 +51,7 @@ SEMANTIC_FIELDS = {
     ("slug", "required"),  # where the name gives none
     ("after", "invalid"),  # a cursor is opaque; and no task stands beside itself
     ("before", "invalid"),
+    ("name", "invalid"),  # a project's is one line
     ("is_default", "invalid"),  # which the default one cannot cease to be
     ("assignee", "invalid_pk_value"),  # an id or a word
     *((name, "invalid_choice") for name in ["project", "task", "status", "label", "assignee", "created_by", "parent"]),
@@ -70,12 +71,13 @@ def matters(context, failure, case, response):
         return not is_semantic(response.json())
     if isinstance(failure, AcceptedNegativeData):
         return not is_lenient(failure, case)
-    return True
+    # A file, of which Swagger cannot say more, is JSON by default, which is then taken for what was described.
+    return not (isinstance(failure, JsonSchemaError) and case.operation.label == "GET /projects/{id}/export/")
 
 
 def is_semantic(body):
-    """Whether the schema could not have told that this would be refused."""
-    told = body.get("errors", {"": [body]})
+    """Whether the schema could not have told that this would be refused: of a file to import it tells nothing."""
+    told = {name: errors for name, errors in body.get("errors", {"": [body]}).items() if name.split(".")[0] != "data"}
     pairs = {(name.split(".")[-1], each["code"]) for name, errors in told.items() for each in errors}
     return all(code in SEMANTIC or (name, code) in SEMANTIC_FIELDS for name, code in pairs)
 
@@ -116,6 +118,7 @@ class Run:
             "seed": seed,
             "headers": application.do(application.world.headers, name),
             "continue-on-failure": True,
+            "suppress-health-check": ["too_slow"],  # of a machine that has other things to do
             "generation": {"max-examples": examples, "database": "none"},
             "output": {"sanitization": {"enabled": False}},
             "checks": {

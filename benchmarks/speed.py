@@ -363,10 +363,28 @@ class OnSQLite:
         return subprocess.Popen(command, env=environment, stdout=stdout, text=True)
 
 
+@dataclass(frozen=True)
+class Nothing:
+    """What bounds the figures of `table`: a request that the same server, middleware and check of the token let
+    through to a view that does nothing, beside the floor of one task.
+    """
+
+    rounds: Rounds
+
+    def run(self, report):
+        with servers(1, application="bare:application", **PRODUCTION) as [server]:
+            nothing = Side(server, [get(f"{API}nothing/")], world().headers)
+            for connections in (1, 8):
+                bare, floor = self.rounds.compare(connections, nothing, least(world().one(world().ordinary)))
+                note(f"nothing, {connections} at once: {figures(bare)}; the floor of one task: {figures(floor)}")
+                note(f"that is {bare.p50 / floor.p50:.1f} times its p50, {bare.rate / floor.rate:.2f} of its rate")
+
+
 # --- The program ---
 
 LARGE = {
     "table": Table(Rounds()),
+    "nothing": Nothing(Rounds()),
     "queries": Queries(),
     **pairs(Rounds(seconds=4)),
     "sizes": Sizes(Rounds(count=1)),
@@ -378,6 +396,7 @@ LARGE = {
 SHORT = Rounds(count=1, seconds=1, at_once=True)
 SMALL = {
     "table": Table(SHORT, connections=(4,)),
+    "nothing": Nothing(SHORT),
     "queries": Queries(),
     **pairs(SHORT),
     "sizes": Sizes(SHORT, projects=1),
