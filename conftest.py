@@ -1,5 +1,6 @@
 """What tests of all apps share: a client of the API for any person, and limits that are a test's own."""
 
+import gc
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -10,6 +11,12 @@ from rest_framework.throttling import SimpleRateThrottle
 from accounts.tests.checks import WatchfulClient
 from accounts.tests.factories import log_in
 from tickethub import throttling
+
+
+def pytest_collection_finish():
+    """Keep what is loaded by now, most of all code, out of the rounds of the garbage collector."""
+    gc.collect()
+    gc.freeze()
 
 
 def client_of(user=None, **headers):

@@ -2,14 +2,15 @@
 
 import os
 
+import django
 from channels.routing import ProtocolTypeRouter
-from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tickethub.settings")
-http = get_asgi_application()
+django.setup(set_prefix=False)
 
 from realtime import wire  # noqa: E402 needs the apps that the line above sets up
 from realtime.routing import websocket  # noqa: E402
+from tickethub.http import Handler  # noqa: E402
 
 wire.allow()
-application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+application = ProtocolTypeRouter({"http": Handler(), "websocket": websocket})

@@ -13,7 +13,7 @@ from silk.model_factory import RequestModelFactory
 
 logger = logging.getLogger(__name__)
 SILK_PATH = "/silk/"
-MISTAKEN = {400, 404, 405, 413, 415}  # answers to what was meant for another address: who knows what is in it
+MISTAKEN = {400, 401, 403, 404, 405, 413, 415}  # to what may have been meant for another address, whatever is in it
 
 
 class SilkMiddleware(SilkyMiddleware):

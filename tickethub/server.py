@@ -8,6 +8,7 @@ and whoever had come by then is still let in. A TCP port has no name to lose: wh
 """
 
 import asyncio
+import gc
 import logging
 import os
 import select
@@ -27,6 +28,7 @@ from twisted.internet.abstract import FileDescriptor
 
 from realtime.wire import DENIAL, WRITE, deny
 from tickethub import intake
+from tickethub.intake import CUT_OFF
 
 DRAIN_WITHIN = 20  # seconds for the requests under way
 END_WITHIN = 24  # seconds, also if a thread of a request never ends
@@ -46,6 +48,9 @@ class Server(Daphne):
         self.last_resort = None
 
     def run(self):
+        # What a start leaves is there to stay: to look through all of it for garbage would hold everybody up for long.
+        gc.collect()
+        gc.freeze()
         daphne.server.HTTPFactory = intake.Factory  # Daphne takes it from there
         self.signal_handlers = False  # Twisted's; ours are below
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -84,8 +89,12 @@ class Server(Daphne):
                 protocol.channel.persistent = False
         if message["type"] == f"{DENIAL}.start":
             deny(protocol, message["status"], message["headers"])
+        elif message["type"] == CUT_OFF:
+            protocol.cut_off()
         elif message["type"] != f"{DENIAL}.body":  # ours has none
             await super().handle_reply(protocol, message)
+        if message["type"] == "http.response.body" and message.get("more_body") and protocol in self.connections:
+            await protocol.room()
 
     def leave(self):
         """End, in order; at once when told a second time."""

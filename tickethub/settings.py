@@ -49,6 +49,8 @@ if missing:
         " .env.example explains each, and DEBUG=true gives all but the secret a value for development."
     )
 
+DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", 10)
+REQUESTS_AT_ONCE = max(DATABASE_POOL_SIZE - 2, 1)  # those that are left are for sockets and mails
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
 DATABASE = DATABASES["default"]
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
@@ -60,9 +62,10 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
         "timeout": 20,
         "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
     }
+    DATABASE["CONN_MAX_AGE"] = None  # each thread that answers requests keeps its own
     DATABASE["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 else:
-    # A thread serves one request under ASGI, so connections that live with their thread would never be used twice.
+    # More threads wait than there are connections: they are of a pool, and a thread has one while it is at work.
     DATABASE["CONN_HEALTH_CHECKS"] = True
     DATABASE["OPTIONS"] = {
         # A database whose machine is gone without a word fails within seconds, not after many minutes.
@@ -74,7 +77,7 @@ else:
         **DATABASE.get("OPTIONS", {}),
         "pool": {
             "min_size": 1,
-            "max_size": env.number("DATABASE_POOL_SIZE", 10),
+            "max_size": DATABASE_POOL_SIZE,
             # While the database is away, whoever asks looks for it. A pool left to itself looks ever more seldom.
             "timeout": 3,
             "reconnect_timeout": 1,
@@ -109,7 +112,7 @@ CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "if-match", "if
 
 INSTALLED_APPS = [
     "daphne",  # before staticfiles: it brings the runserver that speaks WebSocket
-    "django.contrib.admin",
+    "tickethub.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -120,8 +123,9 @@ INSTALLED_APPS = [
     "django_filters",
     "rest_framework",
     "rest_framework_simplejwt",
+    "tickethub.apps.TicketHubConfig",  # before what it has templates for
     "drf_yasg",
-    "tickethub",
+    "drf_spectacular",
     "accounts",
     "projects",
     "tasks",
@@ -186,6 +190,8 @@ CACHES = {
 }
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a body; deploy/nginx.conf.template allows a little more
+IMPORT_MAX_SIZE = env.number("IMPORT_MAX_MIB", 10) * 1024**2  # of one that is a file to import
+IMPORT_MAX_ROWS = 50_000  # of such a file: what is made of them takes far more memory than their text
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the admin's page of a task with its comments
 
 LANGUAGE_CODE = "en-us"
@@ -194,6 +200,8 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+# The board, and the client that it imports. Beside each other, as in the repository.
+STATICFILES_DIRS = [(f"tickethub/{name}", BASE_DIR / "clients" / name) for name in ("board", "js")]
 WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEBUG  # development needs no collectstatic
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 STORAGES = {
@@ -201,7 +209,7 @@ STORAGES = {
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
         if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        else "tickethub.storage.ModuleStorage"
     },
 }
 
@@ -265,7 +273,7 @@ if not DEBUG:
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["accounts.authentication.SessionTokenAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_RENDERER_CLASSES": ["tickethub.projections.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["tickethub.parsers.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["tickethub.filters.StrictFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "tickethub.pagination.StrictLimitOffsetPagination",
@@ -287,6 +295,9 @@ REST_FRAMEWORK = {
             "reset": env.rate("THROTTLE_RESET", "10/min"),
             "password": env.rate("THROTTLE_PASSWORD", "20/min"),
             "invitation": env.rate("THROTTLE_INVITATION", "60/hour"),
+            "invited": env.rate("THROTTLE_INVITED", "20/hour"),
+            "import": env.rate("THROTTLE_IMPORT", "30/hour"),
+            "export": env.rate("THROTTLE_EXPORT", "60/hour"),
             "accept": env.rate("THROTTLE_ACCEPT", "20/min"),
             "socket": env.rate("THROTTLE_SOCKET", "600/min"),
             "token": env.rate("THROTTLE_TOKEN", "60/min"),
@@ -346,7 +357,6 @@ SWAGGER_SETTINGS = {
         "drf_yasg.inspectors.SimpleFieldInspector",
         "drf_yasg.inspectors.StringDefaultFieldInspector",
     ],
-    "DEFAULT_FILTER_INSPECTORS": ["tickethub.inspectors.FilterInspector"],
     "DEFAULT_PAGINATOR_INSPECTORS": ["tickethub.inspectors.PageInspector"],
     "SECURITY_DEFINITIONS": {
         "Bearer": {
@@ -369,6 +379,25 @@ REDOC_SETTINGS = {
     "EXPAND_RESPONSES": "200,201,202",
     "HIDE_HOSTNAME": True,
     "REQUIRED_PROPS_FIRST": True,
+}
+
+# OpenAPI 3.1, for what generates clients.
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "DEFAULT_GENERATOR_CLASS": "tickethub.openapi.Generator",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SCHEMA_PATH_PREFIX_TRIM": True,
+    "SCHEMA_COERCE_PATH_PK_SUFFIX": False,
+    "COMPONENT_SPLIT_REQUEST": True,
+    "COMPONENT_SPLIT_PATCH": False,  # our own names tell them apart
+    "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # those of serializers are for us
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "ENUM_SUFFIX": "",
+    "ENUM_NAME_OVERRIDES": {
+        "RelationType": "tickethub.openapi.RELATION_TYPES",
+        "Role": "tickethub.openapi.ROLES",
+        "StatusCategory": "tickethub.openapi.STATUS_CATEGORIES",
+    },
 }
 
 SILKY_MIDDLEWARE_CLASS = "tickethub.profiling.SilkMiddleware"

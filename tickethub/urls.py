@@ -5,16 +5,14 @@ from django.contrib import admin
 from django.urls import include, path, re_path
 from django.views import defaults
 
-from tickethub import probes, schema, views
+from tickethub import probes, root, schema, views
 from tickethub.handlers import handlers, unknown_api_address
 from tickethub.throttling import limited
-
-admin.site.site_header = admin.site.site_title = "TicketHub"
-admin.site.site_url = "/"
 
 api = [
     path("", include("accounts.urls")),
     path("", include("projects.urls")),
+    path("", include("tickethub.transfer.urls")),
     path("", include("tasks.urls")),
     path("", include("comments.urls")),
     path("", include("realtime.urls")),
@@ -22,6 +20,10 @@ api = [
 
 urlpatterns = [
     path("", views.HomePage.as_view(), name="home"),
+    # A project's board; clients/board/route.js says which addresses there are.
+    re_path(r"^[A-Z][A-Z0-9]{1,9}/(?:list/|people/)?$", views.HomePage.as_view(), name="board"),
+    path("api/v1/", root.RootView.as_view(patterns=api), name="root"),
+    path("api/v1/schema/", root.DescriptionView.as_view(), name="openapi"),
     path("api/v1/", include(api)),
     re_path(r"^api/", unknown_api_address, name="unknown"),
     path("invitations/accept/", views.InvitationPage.as_view(), name="invitation"),

@@ -27,6 +27,8 @@ class Page(TemplateView):
 
 
 class HomePage(Page):
+    """The board, or a welcome for who is not signed in: only the browser knows which, from its storage."""
+
     template_name = "tickethub/home.html"
 
     def get_context_data(self, **kwargs):

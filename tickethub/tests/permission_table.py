@@ -16,10 +16,17 @@ NEW_TASK = {"project": "{project}", "title": "New"}
 RELATED = {"parent": "{other_task}", "labels": ["{label}"], "assignees": ["{person}"], "status": "{slug}"}
 INVITED = {"project": "{project}", "email": "a@b.org"}
 RELATION = {"source": "{task}", "target": "{own_task}", "type": "blocks"}
+IMPORT = {
+    "data": '[{"number": 1, "title": "New", "state": "Doing", "user": {"login": "octocat"}}]',
+    "statuses": {"Doing": "{slug}"},
+    "people": {"octocat": "{handle}"},
+}
 NEW_STATUS = {"project": "{project}", "name": "New", "category": "todo"}
 
 TABLE = [
     # method, path, body                                                          anon out staff view memb admin owner
+    ("GET", "", None, "200" * 7),
+    ("GET", "schema/", None, "200" * 7),  # where it is public; else see test_root.py
     ("POST", "auth/register/", {"email": "a@b.org", "username": "new", "password": "difference engine"}, "201" * 7),
     ("POST", "auth/token/", {"email": "{email}", "password": PASSWORD}, "200" * 7),
     ("POST", "auth/token/refresh/", {"refresh": "{refresh}"}, "200" * 7),
@@ -54,6 +61,10 @@ TABLE = [
     ("PATCH", "projects/{key}/", {"archived": False}, "401 404 404 403 403 403 200"),
     ("DELETE", "projects/{project}/", None, "401 404 404 403 403 403 204"),
     ("DELETE", "projects/{key}/", None, "401 404 404 403 403 403 204"),
+    ("POST", "projects/{key}/import/", IMPORT, "401 404 404 403 403 403 200"),
+    ("POST", "projects/{project}/import/", {**IMPORT, "dry_run": True}, "401 404 404 403 403 403 200"),
+    ("GET", "projects/{key}/export/", None, SEEN),
+    ("GET", "projects/{project}/export/", None, SEEN),
     # Who is in them. All triples of actor, target and role are in projects/tests/test_roles.py.
     ("GET", "memberships/", None, LISTED),
     ("GET", "memberships/?project={project}", None, FOUND),

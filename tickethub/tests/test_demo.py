@@ -117,7 +117,7 @@ def test_the_newest_event_of_everything_is_what_get_gives():
 @marked
 def test_the_api_gives_what_the_log_tells(as_user):
     ada = User.objects.get(username="ada")
-    tasks = as_user(ada).get("/api/v1/tasks/?project=WEB&limit=100").data["results"]
+    tasks = as_user(ada).get("/api/v1/tasks/?project=WEB&limit=100").json()["results"]
     events = {event.object_id: event for event in Event.objects.filter(type__startswith="task.").order_by("seq")}
 
     assert len(tasks) == 49

@@ -34,7 +34,7 @@ def test_every_command_is_one(name):
 
 
 def test_the_scheduled_commands_are_scheduled_everywhere():
-    for command in ("prune_sessions", "prune_events"):
+    for command in ("prune_sessions", "prune_events", "recount_tasks"):
         for name in ("deployment.md", "compose.yaml", "tickethub-daily.service"):
             assert f"manage.py {command}" in TEXTS[name]
 
@@ -69,7 +69,9 @@ def test_every_word_of_the_template_is_filled_in():
 
 
 def test_nginx_lets_through_whatever_django_takes():
-    assert int(re.search(r"client_max_body_size (\d+)m;", NGINX)[1]) * 1024**2 > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    usual, imports = [int(most) * 1024**2 for most in re.findall(r"client_max_body_size (\d+)m;", NGINX)]
+    assert usual > settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+    assert imports > settings.IMPORT_MAX_SIZE
 
 
 def test_nginx_waits_longer_than_a_socket_is_silent():

@@ -47,6 +47,7 @@ ALL_OF_A_TASK = {
     "due_date": "2031-12-10",
 }
 
+AN_EXPORT = '[{"number": 7, "title": "New", "state": "open", "labels": [{"name": "steam", "color": "1f6feb"}]}]'
 # method, path, body, who asks, and what the log then tells. Ada asks, an owner, unless another does.
 ROUTES = [
     ("POST", "auth/register/", {"email": "a@b.org", "username": "new", "password": "difference engine"}, None, []),
@@ -115,6 +116,8 @@ ROUTES = [
     ("PATCH", "tasks/{second}/", {"labels": ["{red}"]}, "ada", []),
     ("DELETE", "tasks/{first}/", None, "ada", ["task.updated", "task.deleted"]),
     ("DELETE", "tasks/{second}/", None, "ada", ["task.deleted"]),
+    ("POST", "projects/{project}/import/", {"data": AN_EXPORT}, "ada", ["task.created", "label.created"]),
+    ("POST", "projects/{project}/import/", {"data": AN_EXPORT, "dry_run": True}, "ada", []),
     ("POST", "tasks/{first}/move/", {"status": "done"}, "bob", ["task.updated"]),
     ("POST", "tasks/{first}/move/", {"after": "{second}"}, "ada", ["task.updated"]),
     ("POST", "tasks/{third}/move/", {"before": "{first}", "status": "done"}, "ada", ["task.updated"]),

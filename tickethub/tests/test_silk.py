@@ -152,12 +152,13 @@ def test_what_is_refused_as_nonsense_is_not_kept(as_user):
     answers = [
         client.get("/api/v1/tasks/?token=pass-2&other=pass-3"),
         client.get("/api/v1/tasks/pass-2/"),
+        APIClient().get("/api/v1/tasks/?other=pass-3"),
         client.generic("POST", "/api/v1/tasks/", broken, content_type="application/json"),
         client.generic("POST", "/api/v1/tasks/", broken, content_type="text/plain"),
         client.generic("PUT", "/api/v1/tasks/", broken, content_type="application/json"),
     ]
 
-    assert [answer.status_code for answer in answers] == [400, 404, 400, 415, 405]
+    assert [answer.status_code for answer in answers] == [400, 404, 401, 400, 415, 405]
     assert not everything_kept()
 
 

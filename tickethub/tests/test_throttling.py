@@ -330,6 +330,30 @@ def test_nobodys_mailbox_is_filled_from_many_addresses(anonymous, rates, email):
         assert_throttled(ask(9))
 
 
+def test_nobodys_mailbox_is_filled_by_many_who_invite_them(as_user, rates):
+    rates["invited"] = "2/min"
+
+    def invitation(email):
+        project = ProjectFactory(owner=UserFactory())
+        client = as_user(project.memberships.get().user)
+        return partial(client.post, f"{API}invitations/", {"project": str(project.pk), "email": email})
+
+    assert [invitation(email)().status_code for email in ("ada@example.org", "Ada@Example.org")] == [201] * 2
+    third = invitation("ADA@example.org")
+    with nothing_changes():
+        assert_throttled(third())
+    assert invitation("grace@example.org")().status_code == 201
+
+
+def test_who_may_not_invite_does_not_use_up_the_invitations_of_others(as_user, rates):
+    rates["invited"] = "1/hour"
+    project = ProjectFactory(owner=UserFactory(), viewer=UserFactory())
+    body = {"project": str(project.pk), "email": "ada@example.org"}
+    viewer, owner = (as_user(project.memberships.get(role=role).user) for role in ("viewer", "owner"))
+    assert [viewer.post(f"{API}invitations/", body).status_code for _ in range(3)] == [403] * 3
+    assert owner.post(f"{API}invitations/", body).status_code == 201
+
+
 # --- Pages ---
 
 ADMIN = {"username": "ada@example.org", "password": "wrong"}
