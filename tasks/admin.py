@@ -7,7 +7,9 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import ValidationError
+from django.db.models import Q
 
 from accounts.admin import AdminBasics
 from projects.admin import InProjectAdmin
@@ -16,6 +18,19 @@ from tasks.board import Board
 from tasks.bulk import change_all
 from tasks.models import Task, TaskRelation
 from tickethub.errors import Conflict
+
+
+class KnownSelectMultiple(AutocompleteSelectMultiple):
+    """Does not ask the database again for what is chosen where the form, in `known`, has it already."""
+
+    known = ()
+
+    def optgroups(self, name, value, attr=None):
+        known = {str(one.pk): one for one in self.known}
+        if not known.keys() >= set(value):
+            return super().optgroups(name, value, attr)
+        label = self.choices.field.label_from_instance
+        return [(None, [self.create_option(name, pk, label(known[pk]), True, at) for at, pk in enumerate(value)], 0)]
 
 
 class TaskForm(forms.ModelForm):
@@ -34,6 +49,10 @@ class TaskForm(forms.ModelForm):
             self.initial["opened_version"] = self.instance.version
             statuses = self.instance.project.statuses.order_by("position")
             self.fields["status"].widget = forms.Select(choices=[(status.pk, status.name) for status in statuses])
+            for label in self.initial["labels"]:
+                label.project = self.instance.project  # of which its name tells
+            for name in ("assignees", "labels"):
+                self.fields[name].widget.widget.known = self.initial[name]
 
     def clean(self):
         cleaned = super().clean()
@@ -81,14 +100,26 @@ class TaskRelationForm(forms.ModelForm):
         return cleaned
 
 
+class RelationFormSet(forms.BaseInlineFormSet):
+    """The relations of a task in one direction; those of both are asked for at once."""
+
+    def get_queryset(self):
+        task = self.instance
+        if task._state.adding:
+            return []
+        if not hasattr(task, "known_relations"):
+            relations = TaskRelation.objects.filter(Q(source=task) | Q(target=task)).order_by("created_at")
+            task.known_relations = list(relations.select_related("source__project", "target__project"))
+        return [relation for relation in task.known_relations if getattr(relation, self.fk.attname) == task.pk]
+
+
 class RelationInline(AdminBasics, admin.TabularInline):
     """Relations are made and deleted, not changed."""
 
     model = TaskRelation
     form = TaskRelationForm
+    formset = RelationFormSet
     extra = 0
-    ordering = ["created_at"]
-    list_select_related = ["source__project", "target__project"]
 
     def has_change_permission(self, request, obj=None):
         return False
@@ -181,6 +212,10 @@ class TaskAdmin(InProjectAdmin):
     @admin.display(description="assignees")
     def assigned(self, task):
         return ", ".join(map(str, task.assignees.all()))
+
+    def formfield_for_manytomany(self, db_field, request, **kwargs):
+        widget = KnownSelectMultiple(db_field, self.admin_site)
+        return super().formfield_for_manytomany(db_field, request, **{"widget": widget} | kwargs)
 
     def get_fieldsets(self, request, obj=None):
         return self.fieldsets if obj else self.fieldsets[:-1]  # there is no record yet

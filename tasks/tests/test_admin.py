@@ -66,6 +66,17 @@ def test_labels_changed_alone_are_one_change(desk, project, task):
     assert Task.objects.get(pk=task.pk).version == version + 1
 
 
+def test_what_was_chosen_is_still_chosen_where_the_page_comes_back_with_an_error(desk, project, task):
+    task.labels.add(LabelFactory(project=project, name="hot"))
+    cold, member = LabelFactory(project=project, name="cold"), MembershipFactory(project=project).user
+    response = desk.save(task, title="", labels=[cold.pk], assignees=[member.pk])
+    form = response.context["adminform"].form
+    assert "title" in form.errors
+    assert f'<option value="{cold.pk}" selected>' in str(form["labels"])
+    assert "hot" not in str(form["labels"])
+    assert f'<option value="{member.pk}" selected>' in str(form["assignees"])
+
+
 def test_task_saved_as_it_was_opened_is_not_changed(desk, project, task):
     task.labels.add(LabelFactory(project=project))
     before = Task.objects.values().get(pk=task.pk)
