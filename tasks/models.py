@@ -10,6 +10,7 @@ from django.db import connection, models, transaction
 from django.db.models.functions import Greatest, Least
 from django.db.models.lookups import Exact, In
 from django.db.models.signals import m2m_changed, post_save
+from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 from django.dispatch import receiver
 from django.utils import timezone
@@ -46,6 +47,27 @@ class IdsOf(models.Func):
         return self.as_sql(compiler, connection, template=self.template.replace("STRING_AGG", "GROUP_CONCAT"))
 
 
+class AmongThose(models.Lookup):
+    """Whether an id is among those that a query gives, which PostgreSQL is to find first: then an index alone tells
+    how many rows are of them. It would join the rows to those that are found, which takes longer than to count them.
+    """
+
+    lookup_name = "among_those"
+
+    def as_sql(self, compiler, connection):
+        lhs, params = self.process_lhs(compiler, connection)
+        rhs, more = self.process_rhs(compiler, connection)
+        return f"{lhs} = ANY(ARRAY{rhs})", [*params, *more]
+
+
+def quickly(condition):
+    """A `(lookup, value)` as a condition that takes PostgreSQL the least time."""
+    name, value = condition
+    if name == "project__in" and isinstance(value, Query):
+        return AmongThose(models.F("project"), value)
+    return models.Q(condition)
+
+
 TASKS_ON_BOARDS = models.Sum(models.F("last_number") - models.F("deleted"), default=0)
 
 
@@ -73,7 +95,7 @@ class TaskQuerySet(InProjectQuerySet):
         if asked is None:
             return super().count()
         if any(name.startswith("user") for name, _ in asked):
-            return Assignment.objects.filter(*map(models.Q, asked)).count()
+            return Assignment.objects.filter(*map(quickly, asked)).count()
         return Board.objects.filter(*map(models.Q, asked)).aggregate(tasks=TASKS_ON_BOARDS)["tasks"]
 
     def asked(self):
