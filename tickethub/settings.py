@@ -11,6 +11,7 @@ from django.utils.csp import CSP
 
 from tickethub import env
 from tickethub.env import BASE_DIR
+from tickethub.pool import check
 from tickethub.recording import may_be_recorded
 from tickethub.redis import redis_host
 
@@ -66,7 +67,6 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
 else:
     # More threads wait than there are connections: they are of a pool, and a thread has one while it is at work.
-    DATABASE["CONN_HEALTH_CHECKS"] = True
     DATABASE["OPTIONS"] = {
         # A database whose machine is gone without a word fails within seconds, not after many minutes.
         "connect_timeout": 5,
@@ -76,6 +76,7 @@ else:
         "tcp_user_timeout": 20_000,  # milliseconds
         **DATABASE.get("OPTIONS", {}),
         "pool": {
+            "check": check,
             "min_size": 1,
             "max_size": DATABASE_POOL_SIZE,
             # While the database is away, whoever asks looks for it. A pool left to itself looks ever more seldom.
