@@ -181,13 +181,13 @@ CHANNEL_LAYERS = {
 }
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "tickethub.counting.RedisCache",
         "LOCATION": REDIS_URL,
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
     if REDIS_URL
     # By default it forgets a counter after 300 others.
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
+    else {"BACKEND": "tickethub.counting.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 100_000}}
 }
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440  # bytes of a body; deploy/nginx.conf.template allows a little more

@@ -9,7 +9,6 @@ import ipaddress
 import logging
 import math
 import time
-from contextlib import suppress
 from functools import cache, wraps
 
 from django.core.cache import caches
@@ -64,14 +63,7 @@ def name_of(*words):
 @unless_away
 def count(key, duration, by=1):
     """Count one more in a window of so many seconds; give how many there are, and the seconds until the window ends."""
-    now = time.time()
-    end = counters().get_or_set(key, now + duration, duration)
-    counter = f"{key}:{end}"  # lives longer than what names it, so that counting never makes one that has no end
-    for _ in range(2):
-        with suppress(ValueError):  # there is none yet
-            return counters().incr(counter, by), end - now
-        counters().add(counter, 0, 2 * duration)
-    return by, duration  # the cache was emptied in between
+    return counters().count(key, duration, by)
 
 
 def excess(key, most, duration, by=1):

@@ -107,7 +107,7 @@ async def test_while_the_cache_hangs_nothing_else_does_and_lines_are_let_in(rate
         assert is_over.wait(10)
         raise RedisTimeoutError("gone")
 
-    monkeypatch.setattr(counters, "get_or_set", hang)
+    monkeypatch.setattr(counters, "count", hang)
     connecting = [asyncio.create_task(is_let_in()) for _ in range(9)]
     while not is_asked.is_set():  # this loop goes on while they wait
         await asyncio.sleep(0.01)

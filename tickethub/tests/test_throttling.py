@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import pytest
 from django.core import mail
-from django.core.cache.backends.locmem import LocMemCache
 from django.test import RequestFactory
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
@@ -21,6 +20,7 @@ from accounts.tests.checks import all_at_once, nothing_changes, refused
 from accounts.tests.factories import PASSWORD, UserFactory, log_in
 from projects.tests.factories import ProjectFactory
 from tickethub import throttling
+from tickethub.counting import LocMemCache
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/"
@@ -211,7 +211,19 @@ def test_a_limit_passes_by_itself_and_says_when(anonymous, rates, monkeypatch):
         assert (answer.status_code, answer.get("Retry-After")) == (429 if expected else 401, expected)
 
 
-def test_a_cache_that_is_emptied_in_between_fails_nothing(rates, counters, monkeypatch):
+def test_a_window_begins_with_the_first_and_another_one_after_its_end(counters):
+    began = time.monotonic()
+    (first, left), (third, left_then) = counters.count("x", 1), counters.count("x", 1, by=2)
+    assert (first, third) == (1, 3)
+    assert 0 < left_then <= left <= 1
+    assert counters.count("y", 1)[0] == 1
+    time.sleep(max(began + 1.05 - time.monotonic(), 0))
+    assert counters.count("x", 1)[0] == 1
+
+
+def test_a_cache_that_is_emptied_in_between_fails_nothing(rates, monkeypatch):
+    counters = LocMemCache(uuid4().hex, {})
+    monkeypatch.setattr(throttling, "counters", lambda: counters)
     rates["login"] = "1/min"
     monkeypatch.setattr(counters, "incr", Mock(side_effect=ValueError))
     assert is_let("login", "10.0.0.1")
@@ -224,7 +236,7 @@ def test_while_the_cache_is_away_requests_pass_and_one_alone_asks_for_it(
     rates |= {"anon": "1/min", "user": "1/min", "login": "1/min", "account": "1/min"}
     client = as_user(UserFactory())
     caplog.set_level("WARNING", "tickethub.throttling")
-    away = Mock(**{f"{name}.side_effect": error("gone") for name in ("get", "get_or_set", "add", "incr", "set")})
+    away = Mock(**{f"{name}.side_effect": error("gone") for name in ("get", "count", "set")})
     monkeypatch.setattr(throttling, "counters", lambda: away)
     for _ in range(3):
         assert client.get(f"{API}projects/").status_code == 200
