@@ -5,12 +5,13 @@ uv run pytest -c browser/pytest.ini browser [--screenshots FOLDER]
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import httpx
@@ -73,6 +74,14 @@ class Server:
     def kill(self):
         self.process.kill()
         self.process.wait()
+
+    def forget_events(self, project):
+        """Have what the log tells of a project be old, and prune it."""
+        database = self.environment["DATABASE_URL"].removeprefix("sqlite:///")
+        with closing(sqlite3.connect(database, timeout=20)) as connection, connection:
+            old = "UPDATE realtime_event SET at = '2020-01-01 00:00:00' WHERE project_id = ?"
+            assert connection.execute(old, [uuid.UUID(project).hex]).rowcount
+        subprocess.run([sys.executable, "manage.py", "prune_events"], cwd=ROOT, env=self.environment, check=True)
 
     def __exit__(self, *error):
         self.process.terminate()

@@ -140,6 +140,26 @@ def test_a_lost_line_is_told_heals_and_says_what_was_missed(demo, other_server, 
     expect(column(page, "Done").get_by_role("link", name="Changed meanwhile")).to_be_visible()
 
 
+def test_who_was_away_for_longer_than_the_log_tells_has_it_all_loaded_anew(demo, other_server, world, open_browser):
+    task = world.task("Meanwhile")
+    page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
+    expect(page.get_by_label("Title")).to_have_value("Meanwhile")
+
+    demo.kill()
+    expect(page.get_by_text("The connection is lost")).to_be_visible()
+    bruno = Api(other_server.url, world.bruno.email)
+    bruno.post("comments/", task=task["id"], body="Are you there?")
+    for title in ("Changed meanwhile", "And again"):
+        bruno.patch(f"tasks/{task['id']}/", title=title)
+    other_server.forget_events(world.project["id"])
+    demo.__enter__()
+
+    expect(page.get_by_text("You were away for long: the board is loaded anew.")).to_be_visible()
+    expect(card(page, "And again")).to_be_visible()
+    expect(page.get_by_label("Title")).to_have_value("And again")
+    expect(page.get_by_role("region", name="Activity").locator(".comment")).to_contain_text("Are you there?")
+
+
 def test_the_board_of_a_removed_member_closes(world, open_browser, picture):
     world.task("Secret")
     page = open_browser(world.bruno, f"{world.path}?task={world.key}-1")

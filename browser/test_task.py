@@ -143,6 +143,21 @@ def test_comments_of_others_come_at_once_and_one_s_own_can_be_edited(world, draw
     ]
 
 
+def test_a_comment_is_sent_once_and_what_cannot_be_sent_stays(world, drawer):
+    activity = drawer.get_by_role("region", name="Activity")
+    box = activity.get_by_label("Write a comment")
+    box.fill("Said once")
+    box.evaluate("box => [1, 2].forEach(() => box.form.requestSubmit())")
+    expect(activity.locator(".comment")).to_have_count(1)
+
+    drawer.route("**/comments/", lambda route: route.abort())
+    box.fill("Said in vain")
+    box.press("Control+Enter")
+    expect(drawer.get_by_text("The server could not be reached.")).to_be_visible()
+    expect(box).to_have_value("Said in vain")
+    assert [one["body"] for one in world.ada.get("comments/", task=f"{world.key}-1")["results"]] == ["Said once"]
+
+
 def test_tasks_are_related_and_divided(world, drawer):
     world.task("Buy oil")
     related = drawer.get_by_role("region", name="Related tasks")
@@ -172,6 +187,8 @@ def test_tasks_are_related_and_divided(world, drawer):
 def test_a_deleted_task_leaves_the_board_and_says_so_in_an_open_drawer(world, drawer, open_browser):
     other = open_browser(world.bruno, f"{world.path}?task={world.key}-1")
     expect(other.get_by_label("Title")).to_have_value("Fix the gate")
+    edit_description(other, "A long text")
+    other.get_by_label("Write a comment").fill("A long comment")
     drawer.locator("summary", has_text="More").click()
     drawer.get_by_role("button", name="Delete").click()
     drawer.get_by_role("dialog").get_by_role("button", name="Delete").click()
@@ -179,3 +196,5 @@ def test_a_deleted_task_leaves_the_board_and_says_so_in_an_open_drawer(world, dr
     expect(drawer.locator(".card")).to_have_count(0)
     expect(drawer.get_by_role("complementary")).to_have_count(0)
     expect(other.get_by_text(f"{world.key}-1 was deleted.")).to_be_visible()
+    for left, words in zip(other.get_by_label("Not saved").all(), ["A long text", "A long comment"], strict=True):
+        expect(left).to_have_value(words)

@@ -12,6 +12,7 @@ const drafts = new Map(); // comments that are not sent, by task
 export function activity(store, id) {
   const comments = new Map();
   const events = new Map(); // by number
+  const told = new Set(); // comments of which an event told: what is loaded may be older
   const list = h("ol.activity", h("li.quiet", "Loading…"));
   const box = h("textarea", {
     rows: 2,
@@ -34,7 +35,7 @@ export function activity(store, id) {
   async function load() {
     try {
       const rows = await store.hub.load("comments/", { task: id });
-      for (const row of Object.values(rows)) comments.set(row.id, row);
+      for (const row of Object.values(rows)) if (!told.has(row.id)) comments.set(row.id, row);
       for (let after, hasMore = true; hasMore;) {
         const params = { project: store.project.id, task: id, limit: 100, ...(after && { after }) };
         const page = await store.request("GET", "events/", { params });
@@ -52,15 +53,18 @@ export function activity(store, id) {
     event.preventDefault();
     const body = box.value;
     if (!body.trim()) return;
+    write("");
     try {
-      const comment = await store.request("POST", "comments/", { json: { task: id, body } });
-      box.value = "";
-      drafts.delete(id);
-      comments.set(comment.id, comment);
-      redraw();
+      keep(await store.request("POST", "comments/", { json: { task: id, body } }));
     } catch (error) {
+      write([body, box.value].filter(Boolean).join("\n\n")); // with what was begun meanwhile
       complain(error, "The comment was not sent.");
     }
+  }
+
+  function write(words) {
+    box.value = words;
+    drafts.set(id, words);
   }
 
   function edit(comment) {
@@ -84,10 +88,10 @@ export function activity(store, id) {
 
   function redraw() {
     form.hidden = !store.mayWrite;
-    const told = [...events.values()].filter(({ type }) => !type.startsWith("comment.") || type === "comment.deleted");
+    const shown = [...events.values()].filter(({ type }) => !type.startsWith("comment.") || type === "comment.deleted");
     const moments = [
       ...[...comments.values()].map((comment) => [comment.created_at, () => commentItem(comment)]),
-      ...(isBrief.checked ? [] : told.map((event) => [event.at, () => eventItem(event)])),
+      ...(isBrief.checked ? [] : shown.map((event) => [event.at, () => eventItem(event)])),
     ];
     moments.sort(([one], [other]) => one.localeCompare(other));
     list.replaceChildren(...moments.map(([, draw]) => draw()));
@@ -131,6 +135,12 @@ export function activity(store, id) {
   return {
     element,
     draw: () => (form.hidden = !store.mayWrite),
+    /** All was loaded anew, since the events in between are not known any more. */
+    refresh() {
+      for (const known of [comments, events, told]) known.clear();
+      load();
+    },
+    unsaved: () => drafts.get(id),
     /** Take an event, if it is of this task. */
     tell(event) {
       const { type, object, id: thing } = event;
@@ -139,6 +149,7 @@ export function activity(store, id) {
       const isComment = type.startsWith("comment.") && (object?.task === id || comments.has(thing));
       if (!isOfTask && !isRelation && !isComment) return;
       events.set(event.seq, event);
+      if (isComment) told.add(thing);
       if (isComment && object) comments.set(thing, object);
       else if (isComment) comments.delete(thing);
       redraw();

@@ -63,5 +63,5 @@ export function describe(store, id, save) {
     element.replaceChildren(h("div.heading", h("h3", "Description"), button), h("div.prose", words));
   }
 
-  return { element, draw };
+  return { element, draw, unsaved: () => drafts.get(id)?.words };
 }

@@ -24,7 +24,7 @@ export function openDrawer(store, key) {
   if (!id) {
     head.append(closer);
     aside.append(h("p.empty", `There is no ${key} here. It may have been deleted.`));
-    return { element: aside, draw() {}, tell() {} };
+    return { element: aside, draw() {}, tell() {}, refresh() {} };
   }
 
   const task = () => store.task(id);
@@ -101,7 +101,12 @@ export function openDrawer(store, key) {
   function draw() {
     const now = task();
     if (!now) {
-      aside.replaceChildren(head, h("p.empty", `${key} was deleted.`));
+      const unsaved = [description.unsaved(), history.unsaved()].filter(Boolean);
+      const kept = unsaved.length > 0 && [
+        h("p", "What you wrote and had not saved:"),
+        unsaved.map((value) => h("textarea", { rows: 8, readonly: true, "aria-label": "Not saved", value })),
+      ];
+      aside.replaceChildren(head, h("div.scroll", h("p.empty", `${key} was deleted.`), kept));
       return;
     }
     title.draw(now);
@@ -113,5 +118,5 @@ export function openDrawer(store, key) {
   }
 
   draw();
-  return { element: aside, id, draw, tell: history.tell };
+  return { element: aside, id, draw, tell: history.tell, refresh: history.refresh };
 }

@@ -191,7 +191,11 @@ class App {
   }
 
   #tellMissed(store, events) {
-    if (!events) return void toast("You were away for long: the board is loaded anew.", { name: "missed" });
+    if (!events) {
+      this.opened?.view?.refresh?.();
+      this.opened?.drawer?.refresh();
+      return void toast("You were away for long: the board is loaded anew.", { name: "missed" });
+    }
     if (!events.length) return void toast("Connected again. You missed nothing.", { name: "missed" });
     const names = [...new Set(events.map((event) => store.actorOf(event)))];
     const words = `Connected again. You missed ${count(events.length, "change")}, by ${names.join(", ")}.`;

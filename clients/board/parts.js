@@ -69,6 +69,7 @@ export function select(options, chosen, props = {}) {
  */
 export function dialog(title, content, { act, button = "Save", kind = "primary", wide = false } = {}) {
   const failure = h("p.failure", { role: "alert", hidden: true });
+  let isBusy = false; // else an impatient second click would do it twice
   const close = () => box.close();
   const form = h(
     "form",
@@ -76,6 +77,8 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
       method: "dialog",
       onsubmit: async (event) => {
         event.preventDefault();
+        if (isBusy) return;
+        isBusy = true;
         failure.hidden = true;
         try {
           if ((await act?.(Object.fromEntries(new FormData(form)))) !== false) close();
@@ -83,6 +86,7 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
           failure.textContent = reasons(error);
           failure.hidden = false;
         }
+        isBusy = false;
       },
     },
     h(
