@@ -3,6 +3,7 @@
 import re
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from io import BytesIO
 from itertools import count
 from random import Random
@@ -173,11 +174,15 @@ class Undone:
             start_response(status, headers + self.secret_headers(status >= "4" and bool(written or mail.outbox)))
 
         try:
-            with connection.execute_wrapper(note), TestCase.captureOnCommitCallbacks(execute=True):
-                answer = self.application(environ, start)
+            with (
+                connection.execute_wrapper(note),
+                TestCase.captureOnCommitCallbacks(execute=True),
+                closing(self.application(environ, start)) as answer,
+            ):
+                body = list(answer)  # here: another thread would not see what the chain has made so far
             if written:
                 connection.check_constraints()  # as a commit does
-            return answer
+            return body
         finally:
             if not self.is_scenario:
                 self.undo()
