@@ -9,6 +9,7 @@ from django.core.validators import RegexValidator
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.utils import datetime_to_epoch
 from uuid_utils.compat import uuid7
@@ -152,15 +153,18 @@ class Session(UUIDModel):
         token["exp"] = min(token["exp"], datetime_to_epoch(self.expires_at))
         return token
 
-    def is_alive(self, token):
-        """Whether a refresh token of this session is not spent."""
-        return token[jwt_settings.JTI_CLAIM] == self.refresh_jti
+    def rotate(self, token, key=None):
+        """Let a refresh token die, and give its child; None for one that is spent.
 
-    def rotate(self):
-        """Let the refresh token die, and give its child."""
-        self.refresh_jti, self.rotated_at = new_jti(), timezone.now()
-        self.save(update_fields=["refresh_jti", "rotated_at"])
-        return self.refresh_token()
+        Who sends the idempotency key that it was spent with has lost the answer, and gets the same child again. Once
+        that is spent as well, the key is worth nothing.
+        """
+        jti = token[jwt_settings.JTI_CLAIM]
+        child = salted_hmac("tickethub.refresh", jti + key, algorithm="sha256").hexdigest()[:32] if key else new_jti()
+        if jti == self.refresh_jti:
+            self.refresh_jti, self.rotated_at = child, timezone.now()
+            self.save(update_fields=["refresh_jti", "rotated_at"])
+        return self.refresh_token() if child == self.refresh_jti else None
 
     def end(self):
         """Log out: none of its tokens is good any more."""

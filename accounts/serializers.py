@@ -164,16 +164,25 @@ class TokenRefreshSerializer(serializers.Serializer):
 
     One that is spent was stolen, or its child was: that ends the session. It goes on where many asked at once, as two
     tabs do. So the answer is held for a moment: who comes within it cannot know the child, and who does comes later.
+    It goes on as well where who spent it has lost the answer, which the key shows.
     """
 
     refresh = serializers.CharField()
     access = serializers.CharField(read_only=True)
+    idempotency_key = serializers.CharField(
+        write_only=True,
+        required=False,
+        min_length=16,
+        max_length=64,
+        trim_whitespace=False,
+        help_text="Random, and another one for each token: who sends both again gets the same answer.",
+    )
 
     def validate(self, attrs):
         token = RefreshToken(attrs["refresh"])
         with transaction.atomic():  # which stands, also where the answer is 401
             session = of_living_session(token)
-            fresh = session.rotate() if session.is_alive(token) else None
+            fresh = session.rotate(token, attrs.get("idempotency_key"))
             if not fresh and self.context["request"].began_at > session.rotated_at + settings.REFRESH_HELD_FOR:
                 session.end()
         if not fresh:

@@ -43,7 +43,11 @@ class LoginView(StrictPostMixin, TokenObtainPairView):
 
 
 class RefreshView(StrictPostMixin, TokenRefreshView):
-    """Get a new pair of tokens. The refresh token that was sent is dead from then on: sent again, it ends the login."""
+    """Get a new pair of tokens. The refresh token that was sent is dead from then on: sent again, it ends the login.
+
+    But sent again with the same `idempotency_key` it gives the same new one, until that is used: so no login is lost
+    with an answer.
+    """
 
     throttle_scope = "refresh"
 

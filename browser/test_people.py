@@ -157,3 +157,23 @@ def test_a_login_that_the_server_ended_leads_to_the_sign_in(url, open_browser):
     page.get_by_role("button", name="Make the project").click()
 
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_login_survives_a_renewal_whose_answer_is_lost(world, open_browser):
+    page = open_browser()
+    page.goto(world.path)
+    log_in(page, world.ada.email)
+    expect(page.get_by_role("region", name="Todo")).to_be_visible()
+    page.evaluate(
+        """() => {
+            const tokens = JSON.parse(localStorage.getItem("tickethub.tokens"));
+            const stale = { ...tokens, access: "stale", turn: tokens.turn + 1 };
+            localStorage.setItem("tickethub.tokens", JSON.stringify(stale));
+        }"""
+    )
+    page.route("**/auth/token/refresh/", lambda route: (route.fetch(), route.abort()), times=1)
+
+    page.reload()
+    page.get_by_role("button", name="Try again").click()
+
+    expect(page.get_by_role("region", name="Todo")).to_be_visible()

@@ -84,6 +84,85 @@ def test_of_many_uses_at_once_exactly_one_gives_a_child_which_lives(user, monkey
     assert user.sessions.count() == 1
 
 
+# --- An answer that was lost ---
+
+KEY = "5f0c8b1e2d3a4956"
+
+
+def refresh_with(token, key=KEY):
+    return APIClient().post(URL, {"refresh": str(token), "idempotency_key": key})
+
+
+def jti_of(answer):
+    return RefreshToken(answer.json()["refresh"])["jti"]
+
+
+def test_who_lost_the_answer_gets_the_same_child_again(user):
+    token = log_in(user)
+    first, again = refresh_with(token), refresh_with(token)
+    assert (first.status_code, again.status_code) == (200, 200)
+    assert jti_of(first) == jti_of(again)
+    assert refresh(again.json()["refresh"]).status_code == 200
+
+
+@pytest.mark.parametrize("sent", [{}, {"idempotency_key": "another key, as long"}])
+def test_who_has_a_spent_token_and_not_its_key_ends_the_session(user, sent):
+    token = log_in(user)
+    child = refresh_with(token).json()["refresh"]
+    refused(APIClient().post(URL, {"refresh": str(token), **sent}), 401, "token_not_valid")
+    refused(refresh_with(token), 401, "token_not_valid")
+    refused(refresh(child), 401, "token_not_valid")
+
+
+def test_a_key_is_worth_nothing_once_the_child_is_spent_or_with_another_token(user):
+    token = log_in(user)
+    child = refresh_with(token).json()["refresh"]
+    grandchild = refresh_with(child).json()["refresh"]
+    refused(refresh_with(token), 401, "token_not_valid")
+    refused(refresh(grandchild), 401, "token_not_valid")
+
+
+def test_a_key_does_not_bring_back_what_was_spent_without_one(user):
+    token = log_in(user)
+    refresh(token)
+    refused(refresh_with(token), 401, "token_not_valid")
+    assert not user.sessions.open().exists()
+
+
+@pytest.mark.parametrize("end", [lambda token: APIClient().post(LOGOUT, {"refresh": str(token)}), None])
+def test_a_key_opens_no_login_that_is_over(user, end):
+    token = log_in(user)
+    refresh_with(token)
+    if end:
+        end(token)
+    else:
+        User.objects.filter(pk=user.pk).update(is_active=False)
+    refused(refresh_with(token), 401)
+
+
+@pytest.mark.parametrize("key", ["", "short", "x" * 65, "\0" * 20, None, ["x" * 20], {"x": "y"}])
+def test_a_bad_key_is_refused_and_spends_nothing(user, key):
+    token = log_in(user)
+    body = {"refresh": str(token), "idempotency_key": key}
+    with nothing_changes():
+        refused(APIClient().post(URL, body, "json"), 400)
+    assert refresh(token).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_many_uses_at_once_with_one_key_all_give_one_child(user):
+    token = log_in(user)
+    answers = []
+
+    def use():
+        answers.append(refresh_with(token))
+        return answers[-1]
+
+    assert all_at_once([use] * 20) == [200] * 20
+    assert len({jti_of(answer) for answer in answers}) == 1
+    assert refresh(answers[0].json()["refresh"]).status_code == 200
+
+
 def test_an_answer_is_held_and_who_comes_meanwhile_is_no_thief(user, settings, monkeypatch):
     settings.REFRESH_HELD_FOR = timedelta(seconds=30)
     held = []

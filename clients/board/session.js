@@ -1,6 +1,6 @@
 /** Who is signed in. All tabs share one login: its tokens are in the browser's storage, and one tab at a time renews them. */
 
-import { ApiError, SignedOut, TicketHub } from "../js/tickethub.js";
+import { ApiError, newKey, SignedOut, TicketHub } from "../js/tickethub.js";
 
 const KEY = "tickethub.tokens"; // early.js knows it, too
 
@@ -35,8 +35,8 @@ function keep(mode, act) {
   });
 }
 
-function save(access, refresh, login = read()?.login) {
-  const tokens = { access, refresh, login, turn: (read()?.turn ?? 0) + 1 };
+function save(access, refresh, key, login = read()?.login) {
+  const tokens = { access, refresh, key, login, turn: (read()?.turn ?? 0) + 1 };
   write(tokens);
   written = keep("readwrite", (store) => store.put(tokens, KEY));
 }
@@ -83,7 +83,7 @@ class Hub extends TicketHub {
 export function connect(onLine) {
   return new Hub(location.origin, {
     shared: { read, alone },
-    onTokens: (access, refresh) => save(access, refresh),
+    onTokens: (access, refresh, key) => save(access, refresh, key),
     onLine,
   });
 }
@@ -101,7 +101,7 @@ export async function ask(path, json) {
 
 export async function signIn(email, password) {
   const { access, refresh } = await (await ask("auth/token/", { email, password })).json();
-  save(access, refresh, String(Math.random()));
+  save(access, refresh, newKey(), String(Math.random()));
 }
 
 /** End the login here, in the other tabs and at the server. */

@@ -180,16 +180,21 @@ export interface Logger {
   error(...words: unknown[]): void;
 }
 
+/** A key for a refresh token that this client did not get itself. */
+export function newKey(): string;
+
 export interface TicketHubOptions {
   email?: string;
   password?: string;
   access?: string;
   refresh?: string;
-  /** Called with each new pair, to save it. */
-  onTokens?(access: string, refresh: string | undefined): unknown;
+  /** What was told with the refresh token. */
+  key?: string;
+  /** Called with each new pair, to save it. With the key a refresh whose answer was lost is sent again. */
+  onTokens?(access: string, refresh: string | undefined, key: string): unknown;
   /** Where clients that share one login keep its tokens; `onTokens` has to save them there. */
   shared?: {
-    read(): { access?: string; refresh?: string } | null;
+    read(): { access?: string; refresh?: string; key?: string } | null;
     /** Run it while no other of the clients runs such a thing; wait for it. */
     alone(act: () => Promise<void>): Promise<unknown>;
   };

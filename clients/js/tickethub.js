@@ -126,10 +126,16 @@ function shuffled(items) {
   return [...items.slice(start), ...items.slice(0, start)];
 }
 
+/** What only this login knows: with it a refresh whose answer was lost may be sent again. */
+export function newKey() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** REST as one person. What begins with an underscore is for the classes of this file. */
 class Rest {
   #access;
   #refresh;
+  #key;
   #credentials;
   #onTokens;
   #shared;
@@ -138,7 +144,7 @@ class Rest {
 
   constructor(
     url,
-    { email, password, access, refresh, onTokens, shared, fetch = globalThis.fetch, logger = QUIET } = {},
+    { email, password, access, refresh, key, onTokens, shared, fetch = globalThis.fetch, logger = QUIET } = {},
   ) {
     this._urls = [url].flat().map((one) => one.replace(/\/+$/, ""));
     this._logger = logger;
@@ -146,6 +152,7 @@ class Rest {
     this.#credentials = email && { email, password };
     this.#access = access;
     this.#refresh = refresh;
+    this.#key = key ?? newKey();
     this.#onTokens = onTokens;
     this.#shared = shared;
     this.#fetch = fetch;
@@ -212,16 +219,18 @@ class Rest {
   /** Renew what all clients of this login share, one at a time; or take what another of them got. */
   #renewShared(stale) {
     return this.#shared.alone(async () => {
-      const { access, refresh } = this.#shared.read() ?? {};
+      const { access, refresh, key = this.#key } = this.#shared.read() ?? {};
       this.#access = access;
       this.#refresh = refresh;
+      this.#key = key;
       if (!access || access === stale) await this.#renew();
     });
   }
 
   async #renew() {
     if (this.#refresh) {
-      const response = await this.#send("POST", "auth/token/refresh/", { json: { refresh: this.#refresh } });
+      const json = { refresh: this.#refresh, idempotency_key: this.#key };
+      const response = await this.#send("POST", "auth/token/refresh/", { json });
       if (![400, 401, 403].includes(response.status)) return this.#keepTokens(response);
       this.#refresh = null;
     }
@@ -233,7 +242,8 @@ class Rest {
     const { access, refresh = this.#refresh } = await response.json();
     this.#access = access;
     this.#refresh = refresh;
-    this._call(this.#onTokens, access, refresh);
+    this.#key = newKey();
+    this._call(this.#onTokens, access, refresh, this.#key);
   }
 
   async #sendSigned(method, path, options) {

@@ -13,6 +13,7 @@ import asyncio
 import json
 import logging
 import random
+import secrets
 import ssl
 import time
 from collections import Counter
@@ -123,6 +124,7 @@ class Rest:
         is_secure = any(one.startswith("https:") for one in self.urls)
         self._http = http or httpx.AsyncClient(timeout=30, trust_env=False, verify=tls() if is_secure else False)
         self._tasks, self._renewal = set(), None
+        self._key = secrets.token_hex(16)  # with it a refresh whose answer was lost may be sent again
 
     async def request(self, method, path, *, headers=None, **options):
         """Give the httpx.Response of a path below /api/v1/; `json`, `params` and the like are httpx's.
@@ -177,7 +179,8 @@ class Rest:
 
     async def _renew(self):
         if self.refresh:
-            response = await self._send("POST", "auth/token/refresh/", json={"refresh": self.refresh})
+            json = {"refresh": self.refresh, "idempotency_key": self._key}
+            response = await self._send("POST", "auth/token/refresh/", json=json)
             if response.status_code not in {400, 401, 403}:
                 self._keep_tokens(response)
                 return
@@ -189,6 +192,7 @@ class Rest:
             raise ApiError.of(response)
         tokens = response.json()
         self.access, self.refresh = tokens["access"], tokens.get("refresh", self.refresh)
+        self._key = secrets.token_hex(16)
         if self.on_tokens:
             call(self.on_tokens, self.access, self.refresh)
 

@@ -43,11 +43,32 @@ test("many refused at once share one refresh", async () => {
   const answers = await Promise.all(Array.from({ length: 20 }, () => hub.load("tasks/", { project: "DEMO" })));
   assert.deepEqual(answers, Array(20).fill(server.project.rows.task));
   assert.deepEqual(server.issued, { "auth/token/refresh/": 1 });
-  assert.deepEqual(saved, [["a1", "r1"]]);
+  const [[, , key]] = saved;
+  assert.deepEqual(saved, [["a1", "r1", key]]);
+  assert.match(key, /^[0-9a-f]{32}$/);
+});
+
+test("a refresh whose answer was lost is sent again with its key, and each token has another one", async () => {
+  const saved = [];
+  hub = hubOf(server, { key: "k0", onTokens: (access, refresh, key) => saved.push(key) });
+  const load = () => hub.load("tasks/", { project: "DEMO" });
+  server.valid.clear();
+  server.answers.push(answer(401, { code: "token_not_valid" }), failure("ECONNRESET"));
+  await assert.rejects(load(), TypeError);
+  await load();
+  server.valid.clear();
+  await load();
+  const sent = server.requests.filter(({ path }) => path === "auth/token/refresh/").map(({ json }) => json);
+  assert.deepEqual(sent, [
+    { refresh: "r0", idempotency_key: "k0" },
+    { refresh: "r0", idempotency_key: "k0" },
+    { refresh: "r1", idempotency_key: saved[0] },
+  ]);
+  assert.equal(new Set(saved).size, 2);
 });
 
 test("clients that share a login renew it once, and a third takes what they got", async () => {
-  let tokens = { access: "a0", refresh: "r0" };
+  let tokens = { access: "a0", refresh: "r0", key: "k0" };
   let turn = Promise.resolve();
   const shared = { read: () => tokens, alone: (act) => (turn = turn.then(act)) };
   const onTokens = (access, refresh) => (tokens = { access, refresh });

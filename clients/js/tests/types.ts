@@ -35,7 +35,7 @@ const logger: Logger = console;
 const options: TicketHubOptions = {
   email: "ada@example.org",
   password: "secret",
-  onTokens: (access, refresh) => localStorage.setItem(access, refresh ?? ""),
+  onTokens: (access, refresh, key) => localStorage.setItem(access, (refresh ?? "") + key),
   shared: { read: () => JSON.parse(localStorage.getItem("tokens") ?? "null"), alone: (act) => act() },
   onLine: (isUp) => logger.info(isUp ? "up" : "lost"),
   fetch,

@@ -61,6 +61,31 @@ async def test_a_refresh_outlives_whoever_asked_for_it(server, hub):
     assert server.issued == {"auth/token/refresh/": 1}
 
 
+async def test_a_refresh_whose_answer_was_lost_is_sent_again_with_its_key_and_each_token_has_another_one(server, hub):
+    sent, answer, is_lost = [], server.answer, True
+
+    async def lose_the_first(request):
+        nonlocal is_lost
+        if "auth" in request.url.path:
+            sent.append(json.loads(request.content))
+            if is_lost:
+                is_lost = False
+                raise httpx.ReadError("gone")
+        return await answer(request)
+
+    async with httpx.AsyncClient(transport=httpx.MockTransport(lose_the_first)) as hub._http:
+        server.valid.clear()
+        with pytest.raises(httpx.ReadError):
+            await hub.load("tasks/", project="DEMO")
+        for _ in range(2):
+            await hub.load("tasks/", project="DEMO")
+            server.valid.clear()
+    lost, again, later = sent
+    assert lost == again
+    assert (lost["refresh"], later["refresh"]) == ("r0", "r1")
+    assert len({lost["idempotency_key"], later["idempotency_key"]}) == 2
+
+
 async def test_without_a_way_to_a_token_a_request_raises_signed_out(server, hub):
     server.valid.clear()
     server.refreshes.clear()
