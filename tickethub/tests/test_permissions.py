@@ -109,7 +109,7 @@ PLAIN_FIELDS = (
     serializers.IntegerField,
 )
 PLAIN_TEXTS = {"title", "description", "name", "color", "slug", "body", "username", "first_name", "last_name"}
-PLAIN_TEXTS |= {"password", "current_password", "new_password"}
+PLAIN_TEXTS |= {"password", "current_password", "new_password", "idempotency_key"}
 PLAIN_TEXTS |= {"data"}  # a file to import: test_import.py has hidden ids in it
 BODIES = {"move": MoveSerializer, "bulk": BulkSerializer}  # of actions with another serializer than their view's
 KEY_OF_NEW = ("projects/", "POST", "key")  # unique, so one that is taken is refused, whoever took it
