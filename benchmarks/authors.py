@@ -50,6 +50,8 @@ class RoughApi(Api):
             answer = await self.hub.request(method, path, json=body, params=params, headers=headers)
         except ApiError as refusal:
             self.done["failure" if refusal.status >= 500 else "refused"] += 1
+            if refusal.status >= 500:
+                print(f"{method} {path}: {refusal.status} {refusal.code}, {refusal.detail[:300]}", flush=True)
             raise Lost from refusal
         except httpx.TransportError as error:
             self.done["answer lost"] += 1
@@ -124,6 +126,7 @@ class Clerk:
             return
         if answer.status_code >= 500:
             self.done["failure"] += 1
+            print(f"POST {url}: {answer.status_code}, {answer.text[:300]}", flush=True)
         else:  # a redirect means done, a page shows what was wrong
             self.done["by the admin" if answer.status_code == 302 else "refused"] += 1
 
