@@ -134,5 +134,9 @@ class TrackedModel(UUIDModel):
             return super().delete(*args, **kwargs)
 
     def lock(self):
-        """Keep other writers from this row until the transaction ends, those aside that only refer to it."""
-        list(type(self).objects.filter(pk=self.pk).locked().values_list("pk"))
+        """Keep other writers from this row until the transaction ends, those aside that only refer to it.
+
+        Raises NotUpdated where it is gone, as writing it does.
+        """
+        if not type(self).objects.filter(pk=self.pk).locked().values_list("pk"):
+            raise self.NotUpdated(f"{self._meta.verbose_name} {self.pk} was removed.")

@@ -5,6 +5,7 @@ from contextvars import ContextVar
 from functools import wraps
 from threading import RLock
 
+from django.core.exceptions import ObjectNotUpdated
 from django.db import IntegrityError, OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected, ForeignKeyViolation, SerializationFailure
 
@@ -30,7 +31,7 @@ def check_again(check, *args):
 def in_transaction(handler):
     """Make a view's handler one transaction, done again when another one came between: nothing of it stands then.
 
-    Raises OperationalError, IntegrityError or Overtaken when that happened ATTEMPTS times in a row.
+    Raises OperationalError, IntegrityError, ObjectNotUpdated or Overtaken when that happened ATTEMPTS times in a row.
     """
 
     @wraps(handler)
@@ -39,9 +40,11 @@ def in_transaction(handler):
             try:
                 with TURN if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
                     return checked_again(handler, *args, **kwargs)
-            except (OperationalError, IntegrityError, Overtaken) as error:
-                came_between = isinstance(error, Overtaken) or isinstance(error.__cause__, CAME_BETWEEN)
-                if attempt == ATTEMPTS or not came_between:
+            except (ObjectNotUpdated, Overtaken):  # the former for a row that was removed after it was read
+                if attempt == ATTEMPTS:
+                    raise
+            except (OperationalError, IntegrityError) as error:
+                if attempt == ATTEMPTS or not isinstance(error.__cause__, CAME_BETWEEN):
                     raise
         return None
 

@@ -7,13 +7,13 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection
+from django.db import connection, models
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
-from accounts.tests.test_admin import Desk
+from accounts.tests.test_admin import Desk, told, written
 from comments.models import Comment
 from comments.tests.factories import CommentFactory
 from projects.models import Invitation, Label, Membership, Project, Status
@@ -108,6 +108,37 @@ def test_every_page_is_shown(desk, corner, model):
     assert desk.open(row).status_code == 200
     assert desk.open(row, "history").status_code == 200
     assert desk.open(model, "add").status_code == (403 if model in MADE_ELSEWHERE else 200)
+
+
+LEAVES = [  # to which nothing refers, and what somebody changes of them
+    (MembershipFactory, {"role": "viewer"}),
+    (StatusFactory, {"name": "Brewing"}),
+    (LabelFactory, {"name": "green"}),
+    (CommentFactory, {"body": "Boil the water first."}),
+]
+
+
+@pytest.mark.parametrize(("factory", "changes"), LEAVES, ids=lambda value: getattr(value, "__name__", ""))
+@pytest.mark.parametrize("verb", ["change", "delete"])
+def test_row_that_is_removed_after_it_was_read_is_said_to_be_gone(desk, factory, changes, verb, monkeypatch):
+    row, read = factory(), []
+    opened, model_admin = desk.open(row), admin.site.get_model_admin(type(row))
+    get_object = model_admin.get_object
+
+    def read_before_it_goes(*args):
+        read.append(None if read else get_object(*args))
+        if len(read) == 1:
+            models.QuerySet(type(row)).filter(pk=row.pk)._raw_delete(
+                "default"
+            )  # which is undone with the first attempt
+        return read[-1]
+
+    monkeypatch.setattr(model_admin, "get_object", read_before_it_goes)
+    response = desk.delete(row) if verb == "delete" else desk.save(row, opened=opened, **changes)
+    assert read == [row, None]
+    assert response.status_code == 302
+    assert "Perhaps it was deleted?" in told(response)[0]
+    assert written(desk, response) == []
 
 
 @each_model
