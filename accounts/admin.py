@@ -8,6 +8,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import ActionLocation
 from django.contrib.admin.utils import NestedObjects, model_ngettext
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.messages.storage import default_storage
 from django.db import IntegrityError, models, router
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -22,20 +23,31 @@ EVERYWHERE = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
 def all_or_nothing(view):
     """Let a view of the admin do all it is asked to or nothing, and answer what the domain refuses with a message."""
 
+    @in_transaction
+    def attempt(self, request, *args, **kwargs):
+        forget_messages(request)
+        return view(self, request, *args, **kwargs)
+
     @wraps(view)
     def answer(self, request, *args, **kwargs):
         if request.method != "POST":
             return view(self, request, *args, **kwargs)
         try:
-            return in_transaction(view)(self, request, *args, **kwargs)
+            return attempt(self, request, *args, **kwargs)
         except Conflict as refusal:
             words = str(refusal.detail)
         except IntegrityError:  # two requests at once, of which the forms let both pass
             words = "Somebody else has just made the same, or removed what this names."
+        forget_messages(request)
         self.message_user(request, words, messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
 
     return answer
+
+
+def forget_messages(request):
+    """Drop what was said of an attempt that is undone, such as that it succeeded."""
+    request._messages = default_storage(request)
 
 
 class MarkdownField(forms.CharField):
