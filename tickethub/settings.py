@@ -113,6 +113,7 @@ CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "if-match", "if
 
 INSTALLED_APPS = [
     "daphne",  # before staticfiles: it brings the runserver that speaks WebSocket
+    "tickethub.apps.TicketHubConfig",  # before what it has templates for
     "tickethub.apps.AdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -124,7 +125,6 @@ INSTALLED_APPS = [
     "django_filters",
     "rest_framework",
     "rest_framework_simplejwt",
-    "tickethub.apps.TicketHubConfig",  # before what it has templates for
     "drf_yasg",
     "drf_spectacular",
     "accounts",

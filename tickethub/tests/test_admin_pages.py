@@ -67,6 +67,13 @@ def test_an_empty_installation_has_a_dashboard_too(desk, django_assert_max_num_q
     assert "Nothing has changed yet." in page.text
 
 
+@pytest.mark.parametrize("name", ["index", "login", "tasks_task_add", "tasks_task_changelist"])
+def test_pages_of_the_admin_have_our_icon(desk, name):
+    client = Client() if name == "login" else desk.client
+    page = client.get(reverse(f"admin:{name}")).content.decode()
+    assert page.count('<link rel="icon" href="/static/tickethub/icon.svg" type="image/svg+xml">') == 1
+
+
 def test_staff_see_of_it_what_they_may_view():
     TaskFactory(project__name="Not for all")
     staff, client = UserFactory(is_staff=True), Client()
