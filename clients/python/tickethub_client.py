@@ -179,8 +179,8 @@ class Rest:
 
     async def _renew(self):
         if self.refresh:
-            json = {"refresh": self.refresh, "idempotency_key": self._key}
-            response = await self._send("POST", "auth/token/refresh/", json=json)
+            spent = {"refresh": self.refresh, "idempotency_key": self._key}
+            response = await self._send("POST", "auth/token/refresh/", json=spent)
             if response.status_code not in {400, 401, 403}:
                 self._keep_tokens(response)
                 return
