@@ -9,6 +9,7 @@ from django.contrib.admin.options import ActionLocation
 from django.contrib.admin.utils import NestedObjects, model_ngettext
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.messages.storage import default_storage
+from django.core.exceptions import ObjectNotUpdated
 from django.db import IntegrityError, models, router
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -36,7 +37,7 @@ def all_or_nothing(view):
             return attempt(self, request, *args, **kwargs)
         except Conflict as refusal:
             words = str(refusal.detail)
-        except IntegrityError:  # two requests at once, of which the forms let both pass
+        except (IntegrityError, ObjectNotUpdated):  # two requests at once, of which the forms let both pass
             words = "Somebody else has just made the same, or removed what this names."
         forget_messages(request)
         self.message_user(request, words, messages.ERROR)

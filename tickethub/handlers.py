@@ -3,7 +3,7 @@
 import sqlite3
 import sys
 
-from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, RequestDataTooBig
+from django.core.exceptions import NON_FIELD_ERRORS, ObjectNotUpdated, PermissionDenied, RequestDataTooBig
 from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from django.shortcuts import render
@@ -31,7 +31,7 @@ def exception_handler(exc, context):
     if isinstance(exc, CANNOT_SERVE):
         body, headers = unavailable(exc)
         return Response(body, status=status.HTTP_503_SERVICE_UNAVAILABLE, headers=headers)
-    if isinstance(exc, IntegrityError):  # two requests at once, of which validation let both pass
+    if isinstance(exc, (IntegrityError, ObjectNotUpdated)):  # two requests at once, of which validation let both pass
         exc = Conflict("Somebody else has just made the same, or removed what this names.")
     if isinstance(exc, NO_LOGIN) and context["view"].authentication_classes:  # refused before anything counted
         exc = refusal_of_stranger(context["request"], context["view"]) or exc
