@@ -144,6 +144,8 @@ def test_who_was_away_for_longer_than_the_log_tells_has_it_all_loaded_anew(demo,
     task = world.task("Meanwhile")
     page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
     expect(page.get_by_label("Title")).to_have_value("Meanwhile")
+    found = open_browser(world.ada, f"{world.path}list/?search=again").locator("tbody")
+    expect(found).to_be_empty()
 
     demo.kill()
     expect(page.get_by_text("The connection is lost")).to_be_visible()
@@ -158,6 +160,7 @@ def test_who_was_away_for_longer_than_the_log_tells_has_it_all_loaded_anew(demo,
     expect(card(page, "And again")).to_be_visible()
     expect(page.get_by_label("Title")).to_have_value("And again")
     expect(page.get_by_role("region", name="Activity").locator(".comment")).to_contain_text("Are you there?")
+    expect(found).to_contain_text("And again")
 
 
 def test_the_board_of_a_removed_member_closes(world, open_browser, picture):

@@ -198,3 +198,7 @@ def test_a_deleted_task_leaves_the_board_and_says_so_in_an_open_drawer(world, dr
     expect(other.get_by_text(f"{world.key}-1 was deleted.")).to_be_visible()
     for left, words in zip(other.get_by_label("Not saved").all(), ["A long text", "A long comment"], strict=True):
         expect(left).to_have_value(words)
+    left.select_text()
+    world.ada.post("tasks/", project=world.project["id"], title="The next one")
+    expect(other.get_by_role("link", name="The next one")).to_be_visible()
+    assert other.evaluate("getSelection().toString()") == "A long comment"

@@ -27,6 +27,7 @@ export function openDrawer(store, key) {
     return { element: aside, draw() {}, tell() {}, refresh() {} };
   }
 
+  let isGone = false;
   const task = () => store.task(id);
   const save = (values, base = task()) => change(store, base, values);
   const title = titleOf();
@@ -101,6 +102,8 @@ export function openDrawer(store, key) {
   function draw() {
     const now = task();
     if (!now) {
+      if (isGone) return; // somebody may be selecting what they wrote
+      isGone = true;
       const unsaved = [description.unsaved(), history.unsaved()].filter(Boolean);
       const kept = unsaved.length > 0 && [
         h("p", "What you wrote and had not saved:"),
