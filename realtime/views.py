@@ -12,9 +12,10 @@ from tickethub.errors import Gone
 from tickethub.filters import refuse_unknown
 from tickethub.pagination import page_size
 from tickethub.projections import Projection
+from tickethub.viewsets import KeptPlansMixin
 
 
-class EventsView(APIView):
+class EventsView(KeptPlansMixin, APIView):
     """A project's log, oldest first: for history, for catching up, for keeping a copy.
 
     Without `after` and `task` no events come, only the cursor of now: read it first, load the lists, and go on from it.

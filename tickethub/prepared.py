@@ -1,8 +1,37 @@
-"""Queries whose SQL is made once: to make it takes Django several times as long as the database takes to answer."""
+"""What need not be made for each query anew: its SQL, and PostgreSQL's plan of it.
 
+To make the SQL of a query by ids takes Django several times as long as the database takes to answer, and to plan a
+query of a few rows takes PostgreSQL longer than to find them.
+"""
+
+from contextlib import nullcontext
 from uuid import uuid4
 
-from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, OperationalError, connection, connections, models
+
+REPEATED = 5  # times that a connection was asked something: from then on its plan may be kept
+
+
+def plans_kept():
+    """A context in which PostgreSQL keeps its plans of what is asked again and again.
+
+    It is for statements whose best plan is the same for any values. What finds a rare word is not what finds a common
+    one: a plan that is kept would be made for neither.
+    """
+    return connection.execute_wrapper(keep_plan) if connection.vendor == "postgresql" else nullcontext()
+
+
+def keep_plan(execute, sql, params, many, context):
+    """Raises OperationalError, as where a connection is lost, and gives the connection up, if a plan fits no more."""
+    raw = context["connection"].connection
+    raw.prepare_threshold = REPEATED
+    try:
+        return execute(sql, params, many, context)
+    except NotSupportedError as error:  # a migration has given a column another type meanwhile
+        raw.close()
+        raise OperationalError(*error.args) from error.__cause__
+    finally:
+        raw.prepare_threshold = None
 
 
 class Prepared:
@@ -21,7 +50,8 @@ class Prepared:
         statements = vars(connection).setdefault("prepared_statements", {})
         if self not in statements:
             statements[self] = Statement(self.make, len(ids), connection)
-        return statements[self].first(ids)
+        with plans_kept():
+            return statements[self].first(ids)
 
 
 class Statement:

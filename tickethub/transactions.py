@@ -7,14 +7,15 @@ from threading import RLock
 
 from django.core.exceptions import ObjectNotUpdated
 from django.db import IntegrityError, OperationalError, connection, transaction
-from psycopg.errors import DeadlockDetected, ForeignKeyViolation, SerializationFailure
+from psycopg.errors import DeadlockDetected, FeatureNotSupported, ForeignKeyViolation, SerializationFailure
 
 from tickethub.errors import Overtaken
 
 ATTEMPTS = 4
 # What PostgreSQL ends a transaction with when another one came between: the two waited for each other, or one removed
-# what the other refers to, which is noticed at the commit alone. Seen anew, the answer is a definite one.
-CAME_BETWEEN = (DeadlockDetected, SerializationFailure, ForeignKeyViolation)
+# what the other refers to, which is noticed at the commit alone; or a migration gave a column another type, which a
+# plan of before does not fit. Seen anew, the answer is a definite one.
+CAME_BETWEEN = (DeadlockDetected, SerializationFailure, ForeignKeyViolation, FeatureNotSupported)
 # SQLite has one writer at a time and no queue: who waits tries again, ever more seldom, and of sixteen some try in vain
 # for longer than its timeout. So the writers of a process queue here.
 TURN = RLock()

@@ -1,11 +1,14 @@
 """What viewsets of all apps share."""
 
+from contextlib import nullcontext
+
 from django.shortcuts import get_object_or_404
 from rest_framework import mixins, viewsets
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from tickethub.filters import refuse_unknown
+from tickethub.prepared import plans_kept
 from tickethub.projections import Projection
 from tickethub.transactions import in_transaction
 
@@ -19,7 +22,26 @@ class StrictPostMixin:
             refuse_unknown(request.query_params, ())
 
 
-class GenericViewSet(StrictPostMixin, viewsets.GenericViewSet):
+class KeptPlansMixin:
+    """PostgreSQL keeps its plans of what is asked by ids: of single objects, changes, and lists that nobody filters."""
+
+    scopes = {"project", "task"}
+    asked_alike = {*scopes, "limit", "offset", "ordering", "after"}
+
+    def dispatch(self, request, *args, **kwargs):
+        with plans_kept() if self.is_asked_alike(request) else nullcontext():
+            return super().dispatch(request, *args, **kwargs)
+
+    def is_asked_alike(self, request):
+        """Whether one plan suits all requests like this one. Of all projects together it would not: one has many tasks,
+        and another person hardly any.
+        """
+        if request.method not in SAFE_METHODS or getattr(self, "detail", False):
+            return True
+        return bool(request.GET.keys() & self.scopes) and request.GET.keys() <= self.asked_alike
+
+
+class GenericViewSet(KeptPlansMixin, StrictPostMixin, viewsets.GenericViewSet):
     """Objects are locked where they are about to be changed; PATCH is the one way to update."""
 
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]

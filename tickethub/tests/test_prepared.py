@@ -6,12 +6,13 @@ import weakref
 from uuid import uuid4
 
 import pytest
-from django.db import connection, connections
+from django.db import OperationalError, connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
-from tickethub.prepared import Prepared
+from tasks.tests.factories import TaskFactory
+from tickethub.prepared import REPEATED, Prepared, plans_kept
 
 pytestmark = pytest.mark.django_db
 
@@ -90,3 +91,75 @@ def test_the_sql_is_that_of_the_queryset_and_made_once(sessions):
         list(rows(session.pk, session.user_id))
     assert len({query["sql"] for query in queries}) == 1
     assert len(calls) == 1
+
+
+# --- Plans ---
+
+on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans in no time")
+
+
+def kept_plans(table):
+    """How many plans of statements about a table the connection keeps."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        return sum(f'FROM "{table}"' in statement for [statement] in cursor.fetchall())
+
+
+@pytest.fixture
+def task():
+    return TaskFactory(project__owner=UserFactory())  # the rollback of the test before has dropped what that had asked
+
+
+@on_postgresql
+@pytest.mark.parametrize(
+    ("path", "is_kept"),
+    [
+        ("tasks/{task}/", True),
+        ("tasks/?project={project}", True),
+        ("tasks/?project={project}&limit=20&ordering=-priority", True),
+        ("comments/?task={task}", True),
+        ("tasks/", False),
+        ("tasks/?ordering=priority", False),
+        ("tasks/?project={project}&search=tea", False),
+        ("tasks/?project={project}&status=todo", False),
+        ("tasks/?assignee=me", False),
+    ],
+)
+def test_plans_are_kept_where_one_suits_all_values(as_user, task, path, is_kept):
+    client = as_user(User.objects.get(memberships__role="owner"))
+    for _ in range(REPEATED + 1):
+        assert client.get(f"/api/v1/{path.format(task=task.pk, project=task.project_id)}").status_code == 200
+    assert bool(kept_plans(f"{path.partition('/')[0]}_{path.partition('s/')[0]}")) == is_kept
+    assert kept_plans("accounts_session") == 1
+
+
+@on_postgresql
+def test_changes_keep_their_plans(as_user, task):
+    client = as_user(User.objects.get(memberships__role="owner"))
+    for number in range(REPEATED + 1):
+        assert client.patch(f"/api/v1/tasks/{task.pk}/", {"title": f"Take {number}"}).status_code == 200
+    assert kept_plans("tasks_task") > 1
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_plan_that_fits_no_more_ends_its_connection_and_is_made_anew():
+    def ask():
+        with plans_kept(), connection.cursor() as cursor:
+            cursor.execute("SELECT name FROM odds WHERE number = %s", [1])
+            return cursor.fetchall()
+
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TABLE odds (number integer, name varchar(10))")
+    try:
+        for _ in range(REPEATED + 1):
+            assert ask() == []
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE odds ALTER name TYPE varchar(20)")
+        with pytest.raises(OperationalError, match="cached plan"):
+            ask()
+        connection.close_if_unusable_or_obsolete()
+        assert ask() == []
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("DROP TABLE odds")
