@@ -13,6 +13,7 @@ from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
 from tasks.tests.factories import TaskFactory
 from tickethub.prepared import REPEATED, Prepared, plans_kept
+from tickethub.transactions import in_transaction
 
 pytestmark = pytest.mark.django_db
 
@@ -141,25 +142,42 @@ def test_changes_keep_their_plans(as_user, task):
     assert kept_plans("tasks_task") > 1
 
 
-@on_postgresql
-@pytest.mark.django_db(transaction=True)
-def test_a_plan_that_fits_no_more_ends_its_connection_and_is_made_anew():
-    def ask():
-        with plans_kept(), connection.cursor() as cursor:
-            cursor.execute("SELECT name FROM odds WHERE number = %s", [1])
-            return cursor.fetchall()
+@pytest.fixture
+def odds():
+    """A table of whose column `widen` changes the type, as a migration does."""
+
+    def widen(length):
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE odds ALTER name TYPE varchar({length})")
 
     with connection.cursor() as cursor:
         cursor.execute("CREATE TABLE odds (number integer, name varchar(10))")
-    try:
-        for _ in range(REPEATED + 1):
-            assert ask() == []
-        with connection.cursor() as cursor:
-            cursor.execute("ALTER TABLE odds ALTER name TYPE varchar(20)")
-        with pytest.raises(OperationalError, match="cached plan"):
-            ask()
-        connection.close_if_unusable_or_obsolete()
-        assert ask() == []
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("DROP TABLE odds")
+    yield widen
+    with connection.cursor() as cursor:
+        cursor.execute("DROP TABLE odds")
+
+
+def ask():
+    with plans_kept(), connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM odds WHERE number = %s", [1])
+        return cursor.fetchall()
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_plan_that_fits_no_more_ends_its_connection_and_is_made_anew(odds):
+    assert [ask() for _ in range(REPEATED + 1)] == [[]] * (REPEATED + 1)
+    odds(20)
+    with pytest.raises(OperationalError, match="cached plan"):
+        ask()
+    connection.close_if_unusable_or_obsolete()  # as every request does when it ends
+    assert ask() == []
+
+
+@on_postgresql
+@pytest.mark.django_db(transaction=True)
+def test_a_change_whose_plan_fits_no_more_is_made_all_the_same(odds):
+    change = in_transaction(ask)
+    assert [change() for _ in range(REPEATED + 1)] == [[]] * (REPEATED + 1)
+    odds(20)
+    assert change() == []
