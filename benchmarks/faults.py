@@ -217,7 +217,7 @@ LARGE = {
     "migrations": Migrations(),
 }
 SMALL = {
-    "postgres": Postgres(people=4, seconds=2),
+    "postgres": Postgres(people=4, seconds=4),  # longer than a request waits for a connection: else all may succeed
     "redis": Redis(people=4, seconds=2),
     "killed-server": KilledServer(writes=300, kills=2, people=8),
     "disk-full": DiskFull(rounds=1),
