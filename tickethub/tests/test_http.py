@@ -130,14 +130,24 @@ async def test_whoever_waits_for_something_else_gives_up_the_turn(handler, turns
 
 
 async def test_nothing_is_begun_for_a_client_that_has_gone(handler, monkeypatch, at_work):
+    answer, reached, free = handler.get_response, threading.Event(), threading.Event()
+
+    def keep_the_thread(request):
+        reached.set()
+        assert free.wait(10)
+        return answer(request)
+
+    monkeypatch.setattr(handler, "get_response", keep_the_thread)
     with ThreadPoolExecutor(1) as only:
         monkeypatch.setattr(threads, "threads", only)
         monkeypatch.setattr("tickethub.http.in_thread", threads.in_thread)
         busy, leaves = asyncio.ensure_future(ask(handler, "/first")), asyncio.Event()
+        await asyncio.to_thread(reached.wait, 10)
         gone = asyncio.ensure_future(ask(handler, "/gone", leaves))
         await asyncio.sleep(0.01)
         leaves.set()
         assert await gone is None
+        free.set()
         assert await busy == 200
     assert at_work["paths"] == ["/first"]
 
