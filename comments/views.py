@@ -23,6 +23,7 @@ class CommentViewSet(InProjectViewSet):
     serializer_class = CommentSerializer
     permission_classes = [IsAuthenticated, CommentPermission]
     filterset_class = CommentFilter
+    scopes = {"task"}  # those of a project are found by way of its tasks, of one with many in another way
 
     def perform_create(self, serializer):
         self.check_object_permissions(self.request, Comment(**serializer.validated_data))

@@ -7,9 +7,13 @@ query of a few rows takes PostgreSQL longer than to find them.
 from contextlib import nullcontext
 from uuid import uuid4
 
-from django.db import DEFAULT_DB_ALIAS, NotSupportedError, OperationalError, connection, connections, models
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connection, connections, models
+from django.db.backends.postgresql.base import Cursor, ServerBindingCursor
 
 REPEATED = 5  # times that a connection was asked something: from then on its plan may be kept
+MOST_VALUES = (
+    1000  # of a statement whose plan may be kept: more are no repetition, and 65,536 cannot be sent apart from it
+)
 
 
 def plans_kept():
@@ -22,14 +26,20 @@ def plans_kept():
 
 
 def keep_plan(execute, sql, params, many, context):
-    """Raises OperationalError, as where a connection is lost, and gives the connection up, if a plan fits no more."""
-    raw = context["connection"].connection
-    raw.prepare_threshold = REPEATED
+    """Send a statement with its values beside it, and prepare it. Django writes them into it: each would be another."""
+    cursor, raw = context["cursor"], context["connection"].connection
+    plain = cursor.cursor
+    if type(plain) is not Cursor or len(params or ()) > MOST_VALUES or context["connection"].queries_logged:
+        return execute(sql, params, many, context)  # rows come in parts, or the log is to have the values
+    cursor.cursor, raw.prepare_threshold = ServerBindingCursor(raw), REPEATED
     try:
         return execute(sql, params, many, context)
-    except NotSupportedError as error:  # a migration has given a column another type meanwhile
-        raw.close()
-        raise OperationalError(*error.args) from error.__cause__
+    except NotSupportedError:  # a migration has given a column another type, which the plan does not fit
+        if context["connection"].in_atomic_block:
+            raise
+        raw.execute("ROLLBACK")  # upon which psycopg forgets all plans, as when a transaction is rolled back
+        cursor.cursor = plain
+        return execute(sql, params, many, context)
     finally:
         raw.prepare_threshold = None
 

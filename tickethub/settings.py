@@ -74,7 +74,6 @@ else:
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,  # milliseconds
-        "server_side_binding": True,  # without which no plan is kept: each statement would be another one
         **DATABASE.get("OPTIONS", {}),
         "pool": {
             "check": check,

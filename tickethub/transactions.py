@@ -6,7 +6,7 @@ from functools import wraps
 from threading import RLock
 
 from django.core.exceptions import ObjectNotUpdated
-from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db import IntegrityError, NotSupportedError, OperationalError, connection, transaction
 from psycopg.errors import DeadlockDetected, FeatureNotSupported, ForeignKeyViolation, SerializationFailure
 
 from tickethub.errors import Overtaken
@@ -44,7 +44,7 @@ def in_transaction(handler):
             except (ObjectNotUpdated, Overtaken):  # the former for a row that was removed after it was read
                 if attempt == ATTEMPTS:
                     raise
-            except (OperationalError, IntegrityError) as error:
+            except (OperationalError, IntegrityError, NotSupportedError) as error:
                 if attempt == ATTEMPTS or not isinstance(error.__cause__, CAME_BETWEEN):
                     raise
         return None
