@@ -30,7 +30,7 @@ def test_a_task_is_edited_where_it_stands(world, drawer, picture):
     drawer.get_by_label("Status", exact=True).select_option("In progress")
     drawer.get_by_label("Priority", exact=True).select_option("Urgent")
     drawer.get_by_label("Due date").fill("2031-05-04")
-    drawer.locator("summary", has_text="Assignees:").click()
+    drawer.locator("summary", has_text="Assignees:").click(delay=100)  # as a finger does: what it says is drawn anew
     drawer.get_by_role("checkbox", name="Bruno Keller").check()
     drawer.keyboard.press("Escape")
     drawer.locator("summary", has_text="Labels:").click()
