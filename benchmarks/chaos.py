@@ -155,6 +155,7 @@ class Storm:
     pace: float = 0.1  # seconds between two acts of a writer
     kill_every: float = 6
     redis_every: float = 15
+    cut_share: float = 0.01  # of the lines, twice a second
 
     def run(self, report):
         name = f"storm of {self.clients}"
@@ -201,7 +202,7 @@ class Storm:
                 with away("redis"):
                     time.sleep(1 + random.random())
                 done["Redis stopped"] += 1
-            done["lines cut"] += audience.cut(0.01)
+            done["lines cut"] += audience.cut(self.cut_share)
             time.sleep(0.5)
         return done
 
@@ -361,7 +362,7 @@ LARGE = {
     "restart": Restart(),
 }
 SMALL = {
-    "storm": Storm(clients=40, seconds=12, projects=2, kill_every=4, redis_every=6),
+    "storm": Storm(clients=40, seconds=12, projects=2, kill_every=4, redis_every=6, cut_share=0.05),
     "killed-writer": KilledWriter(times=4, clients=10),
     "deaf": Bells("all bells lost", percent=100, required=1500, bells_lost=1, clients=10, seconds=3),
     "bell": Bells("the bell alone", percent=50, required=50, heal_every=NEVER, clients=10, seconds=3),
