@@ -11,11 +11,13 @@ import asyncio
 import random
 import signal
 import subprocess
+import tempfile
 import time
 from collections import Counter
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import chain
+from pathlib import Path
 
 import authors
 import writers
@@ -162,7 +164,8 @@ class Storm:
         call_command("collectstatic", interactive=False, verbosity=0)  # without which the admin has no pages
         scenes = [Scene.make(people=10) for _ in range(self.projects)]
         with ExitStack() as stack:
-            started = stack.enter_context(chaotic_servers(bells_lost=ONE_IN_FIVE, ACCESS_TOKEN_MINUTES="1"))
+            log = stack.enter_context(tempfile.NamedTemporaryFile("w+"))
+            started = stack.enter_context(chaotic_servers(bells_lost=ONE_IN_FIVE, ACCESS_TOKEN_MINUTES="1", log=log))
             audience = Audience(stack, started, scenes, self.clients)
             crowd = stack.enter_context(pool(3, initializer=spoil, initargs=(ONE_IN_FIVE,)))
             work = [
@@ -177,6 +180,9 @@ class Storm:
                 server.wait()
             note(f"{name}: all were where the log is {audience.settle(90):.1f} s after the last write")
             audience.check(report, name)
+            if done["failure"]:
+                lines = Path(log.name).read_text().splitlines()
+                note("\n".join(line for line in lines if '"level": "ERROR"' in line))
         note(f"{name}: {', '.join(f'{times} {what}' for what, times in sorted(done.items()))}")
         report.at_most(f"{name}, answers of 500 and more", done["failure"], 0, "answers")
         expected = {"servers killed", "Redis stopped", "lines cut", "rolled back", "by REST", "by REST, in bulk"}
