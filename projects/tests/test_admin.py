@@ -1,8 +1,6 @@
 import pytest
 from django.contrib.auth.models import Permission
-from django.db import IntegrityError
 from django.utils import timezone
-from psycopg.errors import ForeignKeyViolation
 
 from accounts.models import User
 from accounts.tests.factories import UserFactory
@@ -10,7 +8,6 @@ from accounts.tests.test_admin import Desk, errors, told, written
 from projects.models import Invitation, Label, Membership, Project, Role, Status
 from projects.tests.factories import LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
 from tasks.tests.factories import TaskFactory
-from tickethub import transactions
 
 pytestmark = pytest.mark.django_db
 
@@ -360,20 +357,6 @@ def test_label_that_somebody_else_made_meanwhile_is_refused(desk, project, monke
     response = desk.save(Label, "add", project=project.pk, name="bug")
     assert told(response) == ["Somebody else has just made the same, or removed what this names."]
     assert project.labels.count() == 1
-
-
-def test_only_the_attempt_that_counts_is_told_of(desk, project, monkeypatch):
-    label, attempts = LabelFactory(project=project), []
-
-    def fail_at_the_commit(handler, *args, **kwargs):
-        answer = handler(*args, **kwargs)
-        attempts.append(answer)
-        raise IntegrityError from ForeignKeyViolation() if len(attempts) == 1 else None
-
-    monkeypatch.setattr(transactions, "checked_again", fail_at_the_commit)
-    response = desk.save(label, name="green")
-    assert len(attempts) == 2
-    assert told(response) == ["Somebody else has just made the same, or removed what this names."]
 
 
 def test_labels_deleted_together_change_each_task_once(desk, project):

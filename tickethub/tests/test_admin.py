@@ -7,9 +7,10 @@ from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group
 from django.contrib.contenttypes.models import ContentType
-from django.db import connection, models
+from django.db import IntegrityError, connection, models
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from psycopg.errors import ForeignKeyViolation
 
 from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
@@ -23,6 +24,7 @@ from tasks.board import Board
 from tasks.bulk import SpentId
 from tasks.models import Task, TaskRelation
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
+from tickethub import transactions
 
 OURS = [User, Session, Project, Membership, Status, Label, Invitation, Task, TaskRelation, Comment, Event, Stream]
 MADE_ELSEWHERE = {Session, Invitation, Event, Stream}
@@ -127,10 +129,8 @@ def test_row_that_is_removed_after_it_was_read_is_said_to_be_gone(desk, factory,
 
     def read_before_it_goes(*args):
         read.append(None if read else get_object(*args))
-        if len(read) == 1:
-            models.QuerySet(type(row)).filter(pk=row.pk)._raw_delete(
-                "default"
-            )  # which is undone with the first attempt
+        if len(read) == 1:  # the rollback of the first attempt brings it back
+            models.QuerySet(type(row)).filter(pk=row.pk)._raw_delete("default")
         return read[-1]
 
     monkeypatch.setattr(model_admin, "get_object", read_before_it_goes)
@@ -139,6 +139,20 @@ def test_row_that_is_removed_after_it_was_read_is_said_to_be_gone(desk, factory,
     assert response.status_code == 302
     assert "Perhaps it was deleted?" in told(response)[0]
     assert written(desk, response) == []
+
+
+def test_only_the_attempt_that_counts_is_told_of(desk, monkeypatch):
+    label, attempts = LabelFactory(), []
+
+    def fail_at_the_commit(handler, *args, **kwargs):
+        answer = handler(*args, **kwargs)
+        attempts.append(answer)
+        raise IntegrityError from ForeignKeyViolation() if len(attempts) == 1 else None
+
+    monkeypatch.setattr(transactions, "checked_again", fail_at_the_commit)
+    response = desk.save(label, name="green")
+    assert len(attempts) == 2
+    assert told(response) == ["Somebody else has just made the same, or removed what this names."]
 
 
 @each_model
