@@ -23,7 +23,7 @@ class CommentViewSet(InProjectViewSet):
     serializer_class = CommentSerializer
     permission_classes = [IsAuthenticated, CommentPermission]
     filterset_class = CommentFilter
-    scopes = {"task"}  # those of a project are found by way of its tasks, of one with many in another way
+    scopes = {"task"}  # of a project it depends on how many tasks it has
 
     def perform_create(self, serializer):
         self.check_object_permissions(self.request, Comment(**serializer.validated_data))

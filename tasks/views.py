@@ -185,7 +185,7 @@ class TaskRelationViewSet(CreateModelMixin, DestroyModelMixin, ListModelMixin, G
     serializer_class = TaskRelationSerializer
     permission_classes = [IsAuthenticated, IsProjectMember]
     filterset_class = TaskRelationFilter
-    scopes = {"task"}  # those of a project are found by way of its tasks, of one with many in another way
+    scopes = {"task"}  # of a project it depends on how many tasks it has
     lookup_value_converter = "uuid"
 
     def get_queryset(self):

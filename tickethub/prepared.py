@@ -11,9 +11,8 @@ from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connection, connectio
 from django.db.backends.postgresql.base import Cursor, ServerBindingCursor
 
 REPEATED = 5  # times that a connection was asked something: from then on its plan may be kept
-MOST_VALUES = (
-    1000  # of a statement whose plan may be kept: more are no repetition, and 65,536 cannot be sent apart from it
-)
+# Of a statement whose plan may be kept. With more it hardly comes again, and 65,536 cannot be sent apart from it.
+MOST_VALUES = 1000
 
 
 def plans_kept():
@@ -27,18 +26,19 @@ def plans_kept():
 
 def keep_plan(execute, sql, params, many, context):
     """Send a statement with its values beside it, and prepare it. Django writes them into it: each would be another."""
-    cursor, raw = context["cursor"], context["connection"].connection
-    plain = cursor.cursor
-    if type(plain) is not Cursor or len(params or ()) > MOST_VALUES or context["connection"].queries_logged:
-        return execute(sql, params, many, context)  # rows come in parts, or the log is to have the values
-    cursor.cursor, raw.prepare_threshold = ServerBindingCursor(raw), REPEATED
+    cursor, database = context["cursor"], context["connection"]
+    raw, may_keep = database.connection, len(params or ()) <= MOST_VALUES and not database.queries_logged
+    if type(cursor.cursor) not in (Cursor, ServerBindingCursor):  # of a query whose rows come in parts
+        return execute(sql, params, many, context)
+    cursor.cursor = ServerBindingCursor(raw) if may_keep else Cursor(raw)
+    raw.prepare_threshold = REPEATED if may_keep else None
     try:
         return execute(sql, params, many, context)
     except NotSupportedError:  # a migration has given a column another type, which the plan does not fit
-        if context["connection"].in_atomic_block:
+        if database.in_atomic_block or not may_keep:
             raise
         raw.execute("ROLLBACK")  # upon which psycopg forgets all plans, as when a transaction is rolled back
-        cursor.cursor = plain
+        cursor.cursor = Cursor(raw)
         return execute(sql, params, many, context)
     finally:
         raw.prepare_threshold = None

@@ -23,7 +23,10 @@ class StrictPostMixin:
 
 
 class KeptPlansMixin:
-    """PostgreSQL keeps its plans of what is asked by ids: of single objects, changes, and lists that nobody filters."""
+    """PostgreSQL keeps its plans of what is asked by ids: of single objects, changes, and lists that nobody filters.
+
+    `scopes` narrow a list so far that one plan suits all of them.
+    """
 
     scopes = {"project", "task"}
     asked_alike = {*scopes, "limit", "offset", "ordering", "after"}
