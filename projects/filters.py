@@ -1,7 +1,6 @@
 """Filters of lists: by project, and by what projects bring."""
 
 from django import forms
-from django.db.models import Q
 from django_filters import rest_framework as filters
 
 from projects.models import Invitation, Label, Membership, Project, Role, Status
@@ -37,18 +36,11 @@ class ProjectFilter(AskedFilterSet):
         exclude=True,
         help_text="The archived ones, or the others; both when left out.",
     )
-    search = SearchFilter(method="find", help_text="Words in the key, the name or the description.")
+    search = SearchFilter("key", "name", "description", help_text="Words in the key, the name or the description.")
 
     class Meta:
         model = Project
         fields = []
-
-    def find(self, queryset, name, value):
-        for word in value.split():
-            queryset = queryset.filter(
-                Q(key__icontains=word) | Q(name__icontains=word) | Q(description__icontains=word)
-            )
-        return queryset
 
 
 class InProjectFilter(AskedFilterSet):

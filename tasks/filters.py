@@ -1,14 +1,14 @@
 """Filters of task lists."""
 
 from django import forms
-from django.db.models import Exists, Func, Lookup, OuterRef, Q, TextField
+from django.db.models import Exists, Func, OuterRef, Q, TextField
 from django_filters import rest_framework as filters
 
 from accounts.models import User
 from projects.filters import InProjectFilter, NamedFilter, visible
 from projects.models import Label, Project, Status
 from tasks.models import Assignment, Task, TaskQuerySet, TaskRelation
-from tickethub.filters import AskedFilterSet, DayFilter, MomentFilter, SearchFilter, StableOrderingFilter
+from tickethub.filters import AskedFilterSet, DayFilter, HasWord, MomentFilter, SearchFilter, StableOrderingFilter
 
 PRIORITIES = [(priority.name.lower(), priority.label) for priority in Task.Priority]
 
@@ -37,25 +37,13 @@ class PeopleFilter(filters.ModelMultipleChoiceFilter):
 
 
 class SearchedText(Func):
-    """What a search looks at: on PostgreSQL the very words of the index `task_search`, which is none of a model."""
+    """What a search looks at: on PostgreSQL, as HasWord has it, the very words of the index `task_search`."""
 
     template, arg_joiner = "%(expressions)s", " || CHAR(10) || "
     output_field = TextField()
 
     def as_postgresql(self, compiler, connection):
-        return self.as_sql(compiler, connection, template="UPPER(%(expressions)s)", arg_joiner=r" || E'\n' || ")
-
-
-class HasWord(Lookup):
-    """Whether a text has a word in it, in whatever case."""
-
-    lookup_name = "has_word"
-
-    def as_sql(self, compiler, connection):
-        lhs, params = self.process_lhs(compiler, connection)
-        pattern = f"%{connection.ops.prep_for_like_query(self.rhs)}%"
-        mark = "UPPER(%s)" if connection.vendor == "postgresql" else r"%s ESCAPE '\'"
-        return f"{lhs} LIKE {mark}", [*params, pattern]
+        return self.as_sql(compiler, connection, arg_joiner=r" || E'\n' || ")
 
 
 class TaskFilter(InProjectFilter):

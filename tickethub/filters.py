@@ -1,9 +1,12 @@
 """Filtering that refuses what it does not know, so that a mistyped filter never gives the whole list."""
 
+import re
 from datetime import UTC
+from functools import reduce
+from operator import or_
 
 from django import forms
-from django.db.models import F
+from django.db.models import F, Lookup, Q
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
@@ -56,13 +59,55 @@ class AskedFilterSet(filters.FilterSet):
         super().__init__(data, *args, **kwargs)
 
 
+class HasWord(Lookup):
+    """Whether a text has a word in it, in whatever case.
+
+    SQLite knows the case of ASCII alone, and to PostgreSQL that of all letters is dear. So a word that has others is
+    looked for by a pattern, which has them in both cases.
+    """
+
+    lookup_name, prepare_rhs = "has_word", False
+
+    def as_sql(self, compiler, connection):
+        lhs, params = self.process_lhs(compiler, connection)
+        if self.rhs.isascii():
+            return rf"{lhs} LIKE %s ESCAPE '\'", [*params, self.anywhere(connection)]
+        pattern = "".join(either_case(letter, f"[{letter}]" if letter in "*?[" else letter) for letter in self.rhs)
+        return f"{lhs} GLOB %s", [*params, f"*{pattern}*"]
+
+    def as_postgresql(self, compiler, connection):
+        lhs, params = self.process_lhs(compiler, connection)
+        if self.rhs.isascii():
+            return f'({lhs}) COLLATE "C" ILIKE %s', [*params, self.anywhere(connection)]
+        pattern = "".join(either_case(letter, re.escape(letter)) for letter in self.rhs)
+        return f'({lhs}) COLLATE "C" ~ %s', [*params, pattern]
+
+    def anywhere(self, connection):
+        return f"%{connection.ops.prep_for_like_query(self.rhs)}%"
+
+
+def either_case(letter, alone):
+    """A letter as a pattern has it: in each of its cases, or as `alone` says it where it has but one."""
+    cases = {case for case in (letter, letter.lower(), letter.upper()) if len(case) == 1}
+    return f"[{''.join(sorted(cases))}]" if len(cases) > 1 else alone
+
+
 class SearchFilter(filters.CharFilter):
-    """A few words. Each is a condition of its own: thousands of them would take minutes, and more than SQLite takes."""
+    """A few words, each of which one of the `columns` has to have.
+
+    Each is a condition of its own: thousands of them would take minutes, and more than SQLite takes.
+    """
 
     MAX_LENGTH = 200
 
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, max_length=self.MAX_LENGTH, **kwargs)
+    def __init__(self, *columns, **kwargs):
+        self.columns = columns
+        super().__init__(max_length=self.MAX_LENGTH, **kwargs)
+
+    def filter(self, queryset, value):
+        for word in value.split():
+            queryset = queryset.filter(reduce(or_, [Q(HasWord(F(column), word)) for column in self.columns]))
+        return queryset
 
 
 class TrueOrFalse(forms.TypedChoiceField):

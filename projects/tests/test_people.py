@@ -74,9 +74,11 @@ def test_who_has_left_is_seen_no_more(client, user):
     refused(client.get(f"{URL}{membership.user.pk}/"), 404)
 
 
-@pytest.mark.parametrize("words", ["LOVE", "ada love", "lovelace@", "ada", "countess"])
+@pytest.mark.parametrize("words", ["LOVE", "ada love", "lovelace@", "ada", "countess", "ÉRÉ"])
 def test_people_are_searched_by_handle_names_and_address(client, user, words):
-    ada = UserFactory(username="countess", email="ada.lovelace@example.org", first_name="Ada", last_name="Lovelace")
+    ada = UserFactory(
+        username="countess", email="ada.lovelace@example.org", first_name="Ada Bérénice", last_name="Lovelace"
+    )
     ProjectFactory(member=user, owner=ada, viewer=UserFactory(username="babbage"))
     UserFactory(username="ada_of_elsewhere", last_name="Lovelace countess", email="lovelace@example.net")
     assert handles(client.get(URL, {"search": words})) == ["countess"]

@@ -249,10 +249,10 @@ def test_projects_are_filtered_by_the_callers_role(client, user):
 
 @pytest.mark.parametrize(
     ("words", "found"),
-    [("gear", ["GEARS"]), ("GEARS", ["GEARS"]), ("brass wheel", ["GEARS"]), ("brass paper", [])],
+    [("gear", ["GEARS"]), ("GEARS", ["GEARS"]), ("brass wheel", ["GEARS"]), ("brass paper", []), ("GRÖẞE", ["GEARS"])],
 )
 def test_projects_are_searched_by_key_name_and_description(client, user, words, found):
-    ProjectFactory(key="GEARS", name="The brass one", description="Wheels and gears.", owner=user)
+    ProjectFactory(key="GEARS", name="The brass one", description="Wheels and gears of any größe.", owner=user)
     ProjectFactory(key="OTHER", name="Paper", owner=user)
     ProjectFactory(key="FOREIGN", name="gear brass wheel paper")
     assert keys(client.get(URL, {"search": words})) == found

@@ -1,9 +1,14 @@
 """GET tasks/?search=: words in title and description, and keys."""
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from projects.tests.factories import ProjectFactory
+from tasks.filters import SearchedText
+from tasks.models import Task
 from tasks.tests.factories import TaskFactory
+from tickethub.filters import HasWord
 
 TASKS = "/api/v1/tasks/"
 
@@ -15,6 +20,7 @@ def tasks(project, member, foreign_task):
         TaskFactory(project=project, title="Fix the login page", description="It shows 100% of nothing."),
         TaskFactory(project=project, title="Paint the shed", description="Red, as the LOGIN button. See PROJ-1."),
         TaskFactory(project=project, title="a_b and a\\b", description="日本語のテスト 🎟️ مرحبا"),
+        TaskFactory(project=project, title="Отчёт für Überseehändler", description="ΟΔΟΣ straße [é] ^x ]y *z? (w|v)"),
         TaskFactory(project=other, title="Feed the cat", description=""),
     ]
 
@@ -57,10 +63,16 @@ def find(api, tasks):
         ("日本語", ["PROJ-3"]),
         ("🎟️", ["PROJ-3"]),
         ("مرحبا", ["PROJ-3"]),
+        *[
+            (words, ["PROJ-4"])
+            for words in ("ОТЧЁТ", "отчёт", "ÜBERSEE", "überSEE", "FÜR HÄNDLER", "οδο", "STRAßE", "É")
+        ],
+        *[(words, ["PROJ-4"]) for words in ("[é]", "[É", "É]", "^x", "]y", "*z?", "(w|v)", "ß", "w|v", "[", "]", "^")],
+        *[(words, []) for words in ("é*", "é?x", "ü.", "h.ndler", "[üa]", "^é", "é|ü", "ü*r", "(é)", "é\\")],
         ("SECRET-1", []),
         ("secret plans", []),
         ("'", []),
-        ("", ["PROJ-1", "PROJ-2", "PROJ-3", "OTHER-1"]),
+        ("", ["PROJ-1", "PROJ-2", "PROJ-3", "PROJ-4", "OTHER-1"]),
     ],
 )
 def test_it_finds_the_tasks_that_have_every_word(find, words, keys):
@@ -80,3 +92,29 @@ def test_a_search_of_any_length_is_answered(api, tasks, words):
 def test_it_goes_with_filters(api, tasks):
     page = api.get(TASKS, {"search": "the", "project": "PROJ", "ordering": "number"}).json()
     assert [task["key"] for task in page["results"]] == ["PROJ-1", "PROJ-2"]
+
+
+def test_pages_of_a_search_count_all_that_it_finds(api, tasks):
+    pages = [api.get(TASKS, {"search": "e", "limit": 2, "offset": offset}).json() for offset in (0, 2, 4, 6)]
+    assert [page["count"] for page in pages] == [4] * 4
+    assert len({task["key"] for page in pages for task in page["results"]}) == 4
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL counts and finds by an index")
+@pytest.mark.parametrize(("words", "found"), [("login", 2), ("händler", 1), ("nowhere", 0)])
+def test_sqlite_looks_at_every_task_once(api, tasks, words, found):
+    with CaptureQueriesContext(connection) as queries:
+        assert api.get(TASKS, {"search": words}).json()["count"] == found
+    searches = [query["sql"] for query in queries if "LIKE" in query["sql"] or "GLOB" in query["sql"]]
+    assert len([sql for sql in searches if '"tasks_task"."id" IN (\'' not in sql]) == 1, searches
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has no index of words")
+@pytest.mark.parametrize("word", ["login", "ÜBERSEE", "100%"])
+def test_postgresql_finds_words_by_an_index(word):
+    with connection.cursor() as cursor:
+        for other in ("seqscan", "indexscan", "indexonlyscan"):
+            cursor.execute(f"SET LOCAL enable_{other} = off")
+    plan = Task.objects.filter(HasWord(SearchedText("title", "description"), word)).explain()
+    assert "Bitmap Index Scan on task_search" in plan
