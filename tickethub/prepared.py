@@ -54,7 +54,7 @@ class Prepared:
         self.make = make
 
     def first(self, *ids):
-        """What the QuerySet gives for these UUIDs, or None."""
+        """What the QuerySet gives for these ids, or None. Raises ValidationError for what is no UUID."""
         connection = connections[DEFAULT_DB_ALIAS]
         # Kept by the connection, so that they go with it.
         statements = vars(connection).setdefault("prepared_statements", {})
@@ -71,11 +71,12 @@ class Statement:
 
     def __init__(self, make, count, connection):
         self.connection = connection
-        marks = [uuid4() for _ in range(count)]
-        self.rows = make(*marks)
+        ids = [uuid4() for _ in range(count)]
+        self.rows = make(*ids)
         compiler = self.rows.query.get_compiler(connection=connection)
         sql, self.params = compiler.as_sql()
-        self.places = [self.params.index(self.param(mark)) for mark in marks]
+        marks = [self.param(each) for each in ids]
+        self.places = [(place, marks.index(param)) for place, param in enumerate(self.params) if param in marks]
         compiler.as_sql = lambda: (sql, self.params)
         self.rows.query.get_compiler = lambda *_, **__: compiler
 
@@ -83,7 +84,7 @@ class Statement:
         return self.field.get_db_prep_value(value, self.connection)
 
     def first(self, ids):
-        self.params = list(self.params)
-        for place, value in zip(self.places, ids, strict=True):
-            self.params[place] = self.param(value)
+        self.params, values = list(self.params), [self.param(value) for value in ids]
+        for place, which in self.places:
+            self.params[place] = values[which]
         return next(iter(self.rows._iterable_class(self.rows)), None)

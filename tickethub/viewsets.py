@@ -1,14 +1,19 @@
 """What viewsets of all apps share."""
 
 from contextlib import nullcontext
+from functools import cache
+from types import SimpleNamespace
 
+from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework import mixins, viewsets
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
 from tickethub.filters import refuse_unknown
-from tickethub.prepared import plans_kept
+from tickethub.prepared import Prepared, plans_kept
 from tickethub.projections import Projection
 from tickethub.transactions import in_transaction
 
@@ -65,10 +70,32 @@ class GenericViewSet(KeptPlansMixin, StrictPostMixin, viewsets.GenericViewSet):
 
 class RetrieveModelMixin:
     def retrieve(self, request, *args, **kwargs):
-        # Whoever sees it may read it: that is `get_queryset`'s to say, no permission's.
-        rows = self.find(self.filter_queryset(self.get_queryset()), self.kwargs["pk"])
-        projection = Projection.of(self.get_serializer_class())
-        return Response(projection.show(get_object_or_404(projection.read(rows))))
+        refuse_unknown(request.query_params, ())
+        row = self.read(self.kwargs["pk"])
+        if row is None:
+            raise Http404
+        return Response(Projection.of(self.get_serializer_class()).show(row))
+
+    def read(self, name):
+        """What is to be shown of the row that the path names, None if the caller sees none.
+
+        Whoever sees it may read it: that is `get_queryset`'s to say, no permission's.
+        """
+        try:
+            return self.prepared().first(name, self.request.user.pk)
+        except ValidationError:  # it is named, but not by its id
+            return Projection.of(self.get_serializer_class()).read(self.find(self.get_queryset(), name)).first()
+
+    @classmethod
+    @cache
+    def prepared(cls):
+        """The row of an id, as somebody sees it."""
+
+        def make(pk, user):
+            view = cls(request=SimpleNamespace(user=get_user_model()(pk=user), method="GET"), action="retrieve")
+            return Projection.of(view.get_serializer_class()).read(view.get_queryset().filter(pk=pk).order_by())
+
+        return Prepared(make)
 
 
 class ListModelMixin:

@@ -6,11 +6,15 @@ import weakref
 from uuid import uuid4
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
+from comments.tests.factories import CommentFactory
+from projects.models import Project
+from projects.tests.factories import LabelFactory
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
 from tickethub.prepared import REPEATED, Prepared, plans_kept
@@ -57,6 +61,19 @@ def test_a_row_that_is_not_there_or_does_not_fit_is_none(sessions):
     assert prepared.first(one.pk, one.user_id) == one
 
 
+def test_an_id_may_stand_in_several_places(sessions):
+    one, other = sessions
+    prepared = Prepared(lambda a, b: Session.objects.filter(pk__in=[a, b]).exclude(pk=a).filter(user__sessions=b))
+    assert prepared.first(one.pk, other.pk) == other
+    assert prepared.first(other.pk, one.pk) == one
+    assert prepared.first(one.pk, one.pk) is None
+
+
+def test_what_is_no_id_is_refused(sessions):
+    with pytest.raises(ValidationError):
+        Prepared(rows).first("nonsense", sessions[0].user_id)
+
+
 def test_what_has_changed_since_is_seen(sessions):
     prepared, session = Prepared(rows), sessions[0]
     assert prepared.first(session.pk, session.user_id).user.is_active
@@ -93,6 +110,21 @@ def test_the_sql_is_that_of_the_queryset_and_made_once(sessions):
         list(rows(session.pk, session.user_id))
     assert len({query["sql"] for query in queries}) == 1
     assert len(calls) == 1
+
+
+@pytest.mark.parametrize("name", ["users", "projects", "tasks", "comments", "statuses", "labels"])
+def test_one_thing_is_shown_as_in_its_list_to_those_who_see_it(as_user, name):
+    author, stranger = UserFactory(), UserFactory()
+    CommentFactory(task__project__owner=author, task__project__key="TEA", author=author, task__created_by=author)
+    LabelFactory(project=Project.objects.get(key="TEA"))
+    shown = as_user(author).get(f"/api/v1/{name}/").json()["results"][-1]
+    path = f"/api/v1/{name}/{shown['id']}/"
+    for _ in range(2):
+        assert as_user(author).get(path).json() == shown
+        assert as_user(stranger).get(path).status_code == 404
+    if "key" in shown:
+        assert as_user(author).get(f"/api/v1/{name}/{shown['key']}/").json() == shown
+        assert as_user(stranger).get(f"/api/v1/{name}/{shown['key']}/").status_code == 404
 
 
 # --- Plans ---
