@@ -3,24 +3,39 @@
 from django import forms
 from django_filters import rest_framework as filters
 
-from projects.models import Invitation, Label, Membership, Project, Role, Status
+from projects.models import Invitation, Label, Membership, Project, Role, Status, find_visible
 from tickethub.filters import AskedFilterSet, SearchFilter, TrueOrFalseFilter
 
 
+class AskedBySomebodyMixin:
+    """A filter whose field knows who asks."""
+
+    @property
+    def field(self):
+        field = super().field
+        field.user = getattr(self.get_request(), "user", None)
+        return field
+
+
 class NamedChoiceField(forms.ModelChoiceField):
-    """A row among those visible, by whatever its QuerySet's `named` understands: id or key."""
+    """A row that its user may see, by whatever its QuerySet's `named` understands: id or key."""
+
+    user = None
 
     def to_python(self, value):
         if value in self.empty_values:
             return None
-        row = self.queryset.named(value).first()
+        row = find_visible(self.queryset.model, value, self.user)
         if row is None:
             raise forms.ValidationError(self.error_messages["invalid_choice"], code="invalid_choice")
         return row
 
 
-class NamedFilter(filters.ModelChoiceFilter):
+class NamedFilter(AskedBySomebodyMixin, filters.ModelChoiceFilter):
     field_class = NamedChoiceField
+
+    def __init__(self, model, **kwargs):
+        super().__init__(queryset=model.objects.all(), **kwargs)
 
 
 def visible(model):
@@ -44,7 +59,7 @@ class ProjectFilter(AskedFilterSet):
 
 
 class InProjectFilter(AskedFilterSet):
-    project = NamedFilter(queryset=visible(Project), help_text="Id or key of a project.")
+    project = NamedFilter(Project, help_text="Id or key of a project.")
 
 
 class MembershipFilter(InProjectFilter):

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import secrets
+from functools import cache
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -14,6 +15,7 @@ from django.utils.text import slugify
 from accounts.models import LowerCaseEmailField, User
 from tickethub.errors import Conflict
 from tickethub.models import TrackedModel, TrackedQuerySet, UUIDModel
+from tickethub.prepared import Prepared
 
 
 class Role(models.TextChoices):
@@ -61,6 +63,20 @@ def as_uuid(value):
         return models.UUIDField().to_python(value)
     except ValidationError:
         return None
+
+
+def find_visible(model, name, user):
+    """The row of this id or key, None if `user` sees none."""
+    try:
+        return by_id(model).first(name, user.pk)
+    except ValidationError:
+        return model.objects.visible_to(user).named(name).first()
+
+
+@cache
+def by_id(model):
+    """The row of an id, as a query by it and by the id of who is to see it."""
+    return Prepared(lambda pk, user: model.objects.visible_to(User(pk=user)).filter(pk=pk))
 
 
 def one_line(value):

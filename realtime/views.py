@@ -1,11 +1,11 @@
 """The log by REST."""
 
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from projects.models import Project
+from projects.models import Project, find_visible
 from realtime.models import Event
 from realtime.serializers import EventQuerySerializer, EventSerializer
 from tickethub.errors import Gone
@@ -27,7 +27,9 @@ class EventsView(KeptPlansMixin, APIView):
         refuse_unknown(request.query_params, query.fields)
         query.is_valid(raise_exception=True)
         limit = page_size(request.query_params)
-        project = get_object_or_404(Project.objects.visible_to(request.user).named(query.validated_data["project"]))
+        project = find_visible(Project, query.validated_data["project"], request.user)
+        if project is None:
+            raise Http404
         task = self.find_task(project, query.validated_data.get("task"))
         shown = Projection.of(EventSerializer)
         newest = Event.objects.newest(project.pk)  # read before the events, so that none falls in between

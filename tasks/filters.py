@@ -5,7 +5,7 @@ from django.db.models import Exists, Func, OuterRef, Q, TextField
 from django_filters import rest_framework as filters
 
 from accounts.models import User
-from projects.filters import InProjectFilter, NamedFilter, visible
+from projects.filters import AskedBySomebodyMixin, InProjectFilter, NamedFilter, visible
 from projects.models import Label, Project, Status
 from tasks.models import Assignment, Task, TaskQuerySet, TaskRelation
 from tickethub.filters import AskedFilterSet, DayFilter, HasWord, MomentFilter, SearchFilter, StableOrderingFilter
@@ -17,23 +17,17 @@ class PeopleField(forms.ModelMultipleChoiceField):
     """People by id, or by the words `me` and `none`. Nobody has to be looked up to find themselves."""
 
     WORDS = frozenset({"me", "none"})
-    me = None
+    user = None
 
     def clean(self, value):
-        value = ["me" if self.me and item == str(self.me.pk) else item for item in value or []]
+        value = ["me" if self.user and item == str(self.user.pk) else item for item in value or []]
         ids = [item for item in value if item not in self.WORDS]
         people = list(super().clean(ids)) if ids else []
         return people + [word for word in self.WORDS if word in value]
 
 
-class PeopleFilter(filters.ModelMultipleChoiceFilter):
+class PeopleFilter(AskedBySomebodyMixin, filters.ModelMultipleChoiceFilter):
     field_class = PeopleField
-
-    @property
-    def field(self):
-        field = super().field
-        field.me = getattr(self.get_request(), "user", None)
-        return field
 
 
 class SearchedText(Func):
@@ -115,8 +109,8 @@ class TaskFilter(InProjectFilter):
 
 
 class TaskRelationFilter(AskedFilterSet):
-    project = NamedFilter(field_name="source__project", queryset=visible(Project), help_text="Id or key of a project.")
-    task = NamedFilter(queryset=visible(Task), method="of_task", help_text="Id or key of a task, on either side.")
+    project = NamedFilter(Project, field_name="source__project", help_text="Id or key of a project.")
+    task = NamedFilter(Task, method="of_task", help_text="Id or key of a task, on either side.")
     type = filters.ChoiceFilter(choices=TaskRelation.Type, help_text="Those of this type.")
 
     class Meta:

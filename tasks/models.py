@@ -69,9 +69,6 @@ def quickly(condition):
     return models.Q(condition)
 
 
-TASKS_ON_BOARDS = models.Sum(models.F("last_number") - models.F("deleted"), default=0)
-
-
 class TaskQuerySet(InProjectQuerySet):
     KEY = re.compile(r"([A-Z][A-Z0-9]{1,9})-([1-9][0-9]{0,8})")
 
@@ -97,7 +94,8 @@ class TaskQuerySet(InProjectQuerySet):
             return super().count()
         if any(name.startswith("user") for name, _ in asked):
             return Assignment.objects.filter(*map(quickly, asked)).count()
-        return Board.objects.filter(*map(models.Q, asked)).aggregate(tasks=TASKS_ON_BOARDS)["tasks"]
+        boards = Board.objects.filter(*map(models.Q, asked)).values_list("last_number", "deleted")
+        return sum(last_number - deleted for last_number, deleted in boards)  # which takes Django longer in SQL
 
     def asked(self):
         """The conditions, as `(lookup, value)`; None if there is one of anything but the project and the assignee."""
