@@ -5,7 +5,14 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 
 from projects.models import Membership, Project, Role
 from tickethub.errors import Overtaken
+from tickethub.prepared import Prepared
 from tickethub.transactions import check_again
+
+STANDING = Prepared(
+    lambda user, project: Membership.objects.filter(user=user, project=project).values_list(
+        "role", "project__archived_at"
+    )
+)
 
 
 def require_role(user, project, role, *, archived_too=False, locked=False):
@@ -29,7 +36,7 @@ def standing(user, project):
 
     That they are by now: before, they found what they are about to write, or would not have come here.
     """
-    found = Membership.objects.filter(user=user, project=project).values_list("role", "project__archived_at").first()
+    found = STANDING.first(user.pk, project.pk)
     if found is None:
         raise Overtaken
     return Role(found[0]), found[1]

@@ -3,11 +3,12 @@
 from itertools import groupby
 from operator import attrgetter
 
+from django.db import connection
 from django.db.models import OuterRef, Subquery
 from django.utils.http import parse_etags
 from rest_framework import serializers, status
 from rest_framework.decorators import action
-from rest_framework.permissions import SAFE_METHODS, IsAuthenticated
+from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
 from projects.models import Membership
@@ -51,19 +52,27 @@ class TaskViewSet(InProjectViewSet):
     filterset_class = TaskFilter
     lookup_value_converter = "str"
 
-    def get_queryset(self):
-        tasks = super().get_queryset()
-        return tasks.with_all_shown() if self.request.method in SAFE_METHODS else tasks
-
-    def locked(self, rows):
-        own = Membership.objects.filter(project=OuterRef("project"), user=self.request.user)
-        return rows.annotate(callers_role=Subquery(own.values("role"))).once_locked()
+    def shown(self, rows):
+        return super().shown(rows.with_all_shown())
 
     def get_object(self):
+        if connection.features.has_select_for_update:
+            self.find_one(TaskViewSet.awaited)
         task = super().get_object()
         if self.request.method in {"PATCH", "DELETE"} or self.action == "move":
             self.check_precondition(task)
         return task
+
+    def awaited(self, rows):
+        return rows.locked().values_list("pk")
+
+    def locked(self, rows):
+        """What is `awaited`, as it stands since, with the caller's role."""
+        return self.with_role(rows).with_all_shown()
+
+    def with_role(self, rows):
+        own = Membership.objects.filter(project=OuterRef("project"), user=self.request.user)
+        return rows.annotate(callers_role=Subquery(own.values("role")))
 
     def check_precondition(self, task):
         """Raise PreconditionFailed if the client's If-Match names another version than the present one."""
@@ -149,7 +158,7 @@ class TaskViewSet(InProjectViewSet):
 
         Raises ValidationError if one of them is not there to be seen.
         """
-        tasks = {task.pk: task for task in self.locked(self.get_queryset().filter(pk__in=ids))}
+        tasks = {task.pk: task for task in self.with_role(self.get_queryset().filter(pk__in=ids)).once_locked()}
         if missing := [pk for pk in ids if pk not in tasks]:
             words = [f'Invalid pk "{pk}" - object does not exist.' for pk in missing]
             raise serializers.ValidationError({"ids": words}, code="does_not_exist")

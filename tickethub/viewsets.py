@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.http import Http404
-from django.shortcuts import get_object_or_404
+from django.utils.functional import cached_property
 from rest_framework import mixins, viewsets
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
@@ -55,13 +55,43 @@ class GenericViewSet(KeptPlansMixin, StrictPostMixin, viewsets.GenericViewSet):
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
 
     def get_object(self):
-        rows = self.find(self.filter_queryset(self.get_queryset()), self.kwargs["pk"])
-        obj = get_object_or_404(rows if self.request.method in SAFE_METHODS else self.locked(rows))
+        refuse_unknown(self.request.query_params, ())
+        obj = self.find_one(type(self).locked)
         self.check_object_permissions(self.request, obj)
         return obj
 
     def locked(self, rows):
         return rows.select_for_update(of=("self",), no_key=True)
+
+    @cached_property
+    def projection(self):
+        return Projection.of(self.get_serializer_class())
+
+    def shown(self, rows):
+        """What `projection` shows of the rows."""
+        return self.projection.read(rows)
+
+    def find_one(self, how):
+        """The row that the path names, got as `how(view, rows)` makes it of the rows. Raises Http404 for none."""
+        name = self.kwargs["pk"]
+        try:
+            row = self.by_id(how).first(name, self.request.user.pk)
+        except ValidationError:  # it is named, but not by its id
+            row = how(self, self.find(self.get_queryset(), name)).first()
+        if row is None:
+            raise Http404
+        return row
+
+    @classmethod
+    @cache
+    def by_id(cls, how):
+        """The row of an id, as somebody sees it."""
+
+        def make(pk, user):
+            view = cls(request=SimpleNamespace(user=get_user_model()(pk=user)), action="retrieve")
+            return how(view, view.get_queryset().filter(pk=pk).order_by())
+
+        return Prepared(make)
 
     def find(self, queryset, name):
         """The row that the path names, by id, or by whatever else the QuerySet's `named` understands."""
@@ -70,40 +100,16 @@ class GenericViewSet(KeptPlansMixin, StrictPostMixin, viewsets.GenericViewSet):
 
 class RetrieveModelMixin:
     def retrieve(self, request, *args, **kwargs):
+        # Whoever sees it may read it: that is `get_queryset`'s to say, no permission's.
         refuse_unknown(request.query_params, ())
-        row = self.read(self.kwargs["pk"])
-        if row is None:
-            raise Http404
-        return Response(Projection.of(self.get_serializer_class()).show(row))
-
-    def read(self, name):
-        """What is to be shown of the row that the path names, None if the caller sees none.
-
-        Whoever sees it may read it: that is `get_queryset`'s to say, no permission's.
-        """
-        try:
-            return self.prepared().first(name, self.request.user.pk)
-        except ValidationError:  # it is named, but not by its id
-            return Projection.of(self.get_serializer_class()).read(self.find(self.get_queryset(), name)).first()
-
-    @classmethod
-    @cache
-    def prepared(cls):
-        """The row of an id, as somebody sees it."""
-
-        def make(pk, user):
-            view = cls(request=SimpleNamespace(user=get_user_model()(pk=user), method="GET"), action="retrieve")
-            return Projection.of(view.get_serializer_class()).read(view.get_queryset().filter(pk=pk).order_by())
-
-        return Prepared(make)
+        return Response(self.projection.show(self.find_one(type(self).shown)))
 
 
 class ListModelMixin:
     def list(self, request, *args, **kwargs):
-        projection = Projection.of(self.get_serializer_class())
         rows = self.filter_queryset(self.get_queryset())
-        page = self.paginator.paginate_queryset(rows, self.request, self, read=projection.read)
-        return self.get_paginated_response([projection.show(row) for row in page])
+        page = self.paginator.paginate_queryset(rows, self.request, self, read=self.shown)
+        return self.get_paginated_response([self.projection.show(row) for row in page])
 
 
 # Each write is one transaction with the checks it rests on.
