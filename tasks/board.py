@@ -6,6 +6,9 @@ from django.db import models, transaction
 from projects.models import Project
 from tasks import positions
 from tickethub.models import ProjectCounter
+from tickethub.prepared import Prepared
+
+LAST_POSITION = Prepared(lambda project: Board(project).places.reverse()[:1])
 
 
 class Board(ProjectCounter, models.Model):
@@ -56,7 +59,7 @@ class Board(ProjectCounter, models.Model):
 
     def last_place(self):
         """The place after all tasks."""
-        return positions.after(self.places.last())
+        return positions.after(LAST_POSITION.first(self.project_id))
 
     def place_beside(self, task, *, before, mover):
         """The place just before or just after a task, for `mover`, which leaves its own."""

@@ -20,6 +20,7 @@ from projects.models import InProjectQuerySet, Label, Project, Status, as_uuid
 from tasks.board import Board
 from tasks.bulk import IDS, children_first, delete_all, kept_in, take_off
 from tickethub.models import TrackedModel, TrackedQuerySet
+from tickethub.prepared import Prepared
 
 
 class IdsField(models.TextField):
@@ -67,6 +68,9 @@ def quickly(condition):
     if name == "project__in" and isinstance(value, Query):
         return AmongThose(models.F("project"), value)
     return models.Q(condition)
+
+
+DEFAULT_STATUS = Prepared(lambda project: Status.objects.filter(project=project, is_default=True))
 
 
 class TaskQuerySet(InProjectQuerySet):
@@ -242,7 +246,7 @@ class Task(TrackedModel):
         self.number = Board.take_number(self.project_id)
         self.position = Board(self.project_id).last_place()
         if self.status_id is None:
-            self.status = self.project.statuses.get(is_default=True)
+            self.status = DEFAULT_STATUS.first(self.project_id)
 
     def mind_completion(self, at=None):
         self.completed_at = (self.completed_at or at or timezone.now()) if self.status.completes else None
