@@ -67,14 +67,11 @@ def as_uuid(value):
 
 def find_visible(model, name, user):
     """The row of this id or key, None if `user` sees none."""
-    try:
-        return by_id(model).first(name, user.pk)
-    except ValidationError:
-        return model.objects.visible_to(user).named(name).first()
+    return visible_by_id(model).first(name, user.pk) or model.objects.visible_to(user).named(name).first()
 
 
 @cache
-def by_id(model):
+def visible_by_id(model):
     """The row of an id, as a query by it and by the id of who is to see it."""
     return Prepared(lambda pk, user: model.objects.visible_to(User(pk=user)).filter(pk=pk))
 

@@ -3,7 +3,6 @@
 from functools import partial
 
 from django.conf import settings
-from django.core.exceptions import ValidationError as DjangoValidationError
 from django.db import transaction
 from django.utils import timezone
 from django.utils.text import slugify
@@ -12,7 +11,7 @@ from rest_framework import serializers
 from accounts.authentication import hold_account
 from accounts.serializers import UserSerializer
 from projects.mail import send_invitation
-from projects.models import Invitation, Label, Membership, Project, Role, Status, by_id
+from projects.models import Invitation, Label, Membership, Project, Role, Status, visible_by_id
 from projects.permissions import require_role, role_to_manage
 from tickethub.mail import in_background
 from tickethub.serializers import ChangedFieldsSerializer
@@ -28,14 +27,9 @@ class ProjectField(serializers.PrimaryKeyRelatedField):
         found = self.context.setdefault("projects", {})
         key = repr(data)  # what is sent may be of any kind
         if key not in found:
-            found[key] = self.find(data) or super().to_internal_value(data)  # which says what is wrong with it
+            project = visible_by_id(Project).first(data, self.context["request"].user.pk)
+            found[key] = project or super().to_internal_value(data)  # which says what is wrong with it
         return found[key]
-
-    def find(self, data):
-        try:
-            return by_id(Project).first(data, self.context["request"].user.pk) if isinstance(data, str) else None
-        except DjangoValidationError:
-            return None
 
 
 class ProjectSerializer(ChangedFieldsSerializer):

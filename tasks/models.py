@@ -19,6 +19,7 @@ from django.utils.functional import cached_property
 from projects.models import InProjectQuerySet, Label, Project, Status, as_uuid
 from tasks.board import Board
 from tasks.bulk import IDS, children_first, delete_all, kept_in, take_off
+from tickethub.errors import Overtaken
 from tickethub.models import TrackedModel, TrackedQuerySet
 from tickethub.prepared import Prepared
 
@@ -246,7 +247,10 @@ class Task(TrackedModel):
         self.number = Board.take_number(self.project_id)
         self.position = Board(self.project_id).last_place()
         if self.status_id is None:
-            self.status = DEFAULT_STATUS.first(self.project_id)
+            status = DEFAULT_STATUS.first(self.project_id)
+            if status is None:  # the project has been deleted meanwhile
+                raise Overtaken
+            self.status = status
 
     def mind_completion(self, at=None):
         self.completed_at = (self.completed_at or at or timezone.now()) if self.status.completes else None

@@ -1,6 +1,6 @@
 """Filtering that refuses what it does not know, so that a mistyped filter never gives the whole list."""
 
-import re
+from collections import defaultdict
 from datetime import UTC
 from functools import reduce
 from operator import or_
@@ -37,17 +37,13 @@ def refuse_blank(query_params, known):
 
 
 class StrictFilterBackend(DjangoFilterBackend):
-    """django-filter on lists; on single objects and on lists alike, an unknown parameter is a 400."""
+    """django-filter, for which an unknown parameter is a 400."""
 
     def filter_queryset(self, request, queryset, view):
-        filterset_class = self.get_filterset_class(view, queryset) if view.action == "list" else None
-        known = {"limit", "offset"} if view.action == "list" else set()
-        if filterset_class:
-            known |= set(filterset_class.base_filters)
-        refuse_unknown(request.query_params, known)
-        if filterset_class:
-            refuse_blank(request.query_params, filterset_class.base_filters)
-        return super().filter_queryset(request, queryset, view) if filterset_class else queryset
+        known = getattr(self.get_filterset_class(view, queryset), "base_filters", {})
+        refuse_unknown(request.query_params, {"limit", "offset", *known})
+        refuse_blank(request.query_params, known)
+        return super().filter_queryset(request, queryset, view)
 
 
 class AskedFilterSet(filters.FilterSet):
@@ -60,11 +56,7 @@ class AskedFilterSet(filters.FilterSet):
 
 
 class HasWord(Lookup):
-    """Whether a text has a word in it, in whatever case.
-
-    SQLite knows the case of ASCII alone, and to PostgreSQL that of all letters is dear. So a word that has others is
-    looked for by a pattern, which has them in both cases.
-    """
+    """Whether a text has a word in it, in whatever case."""
 
     lookup_name, prepare_rhs = "has_word", False
 
@@ -72,24 +64,27 @@ class HasWord(Lookup):
         lhs, params = self.process_lhs(compiler, connection)
         if self.rhs.isascii():
             return rf"{lhs} LIKE %s ESCAPE '\'", [*params, self.anywhere(connection)]
-        pattern = "".join(either_case(letter, f"[{letter}]" if letter in "*?[" else letter) for letter in self.rhs)
-        return f"{lhs} GLOB %s", [*params, f"*{pattern}*"]
+        # Of other letters SQLite does not know the case.
+        return f"{lhs} GLOB %s", [*params, f"*{''.join(map(in_any_case, self.rhs))}*"]
 
     def as_postgresql(self, compiler, connection):
         lhs, params = self.process_lhs(compiler, connection)
-        if self.rhs.isascii():
-            return f'({lhs}) COLLATE "C" ILIKE %s', [*params, self.anywhere(connection)]
-        pattern = "".join(either_case(letter, re.escape(letter)) for letter in self.rhs)
-        return f'({lhs}) COLLATE "C" ~ %s', [*params, pattern]
+        return f"UPPER({lhs}) LIKE UPPER(%s)", [*params, self.anywhere(connection)]
 
     def anywhere(self, connection):
         return f"%{connection.ops.prep_for_like_query(self.rhs)}%"
 
 
-def either_case(letter, alone):
-    """A letter as a pattern has it: in each of its cases, or as `alone` says it where it has but one."""
-    cases = {case for case in (letter, letter.lower(), letter.upper()) if len(case) == 1}
-    return f"[{''.join(sorted(cases))}]" if len(cases) > 1 else alone
+ALIKE = defaultdict(set)  # small letters by their capital, which some share, as those of Greek do
+for letter in map(chr, range(0x80, 0x800)):
+    ALIKE[letter.upper()].add(letter)
+
+
+def in_any_case(letter):
+    """A letter as a pattern of SQLite's GLOB."""
+    cases = {letter, letter.lower(), letter.upper(), *ALIKE.get(letter.upper(), ())}
+    cases = [case for case in sorted(cases) if len(case) == 1]
+    return f"[{''.join(cases)}]" if len(cases) > 1 or letter in "*?[" else letter
 
 
 class SearchFilter(filters.CharFilter):

@@ -7,7 +7,8 @@ query of a few rows takes PostgreSQL longer than to find them.
 from contextlib import nullcontext
 from uuid import uuid4
 
-from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connection, connections, models
+from django.core.exceptions import ValidationError
+from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connection, connections, models, transaction
 from django.db.backends.postgresql.base import Cursor, ServerBindingCursor
 
 REPEATED = 5  # times that a connection was asked something: from then on its plan may be kept
@@ -54,7 +55,7 @@ class Prepared:
         self.make = make
 
     def first(self, *ids):
-        """What the QuerySet gives for these ids, or None. Raises ValidationError for what is no UUID."""
+        """What the QuerySet gives for these ids, or None: also for what is no id."""
         connection = connections[DEFAULT_DB_ALIAS]
         # Kept by the connection, so that they go with it.
         statements = vars(connection).setdefault("prepared_statements", {})
@@ -84,7 +85,13 @@ class Statement:
         return self.field.get_db_prep_value(value, self.connection)
 
     def first(self, ids):
-        self.params, values = list(self.params), [self.param(value) for value in ids]
+        if self.rows.query.select_for_update and not self.connection.in_atomic_block:  # as Django has it
+            raise transaction.TransactionManagementError("select_for_update cannot be used outside of a transaction.")
+        try:
+            values = [self.param(value) for value in ids]
+        except ValidationError:
+            return None
+        self.params = list(self.params)
         for place, which in self.places:
             self.params[place] = values[which]
         return next(iter(self.rows._iterable_class(self.rows)), None)

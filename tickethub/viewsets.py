@@ -5,7 +5,6 @@ from functools import cache
 from types import SimpleNamespace
 
 from django.contrib.auth import get_user_model
-from django.core.exceptions import ValidationError
 from django.http import Http404
 from django.utils.functional import cached_property
 from rest_framework import mixins, viewsets
@@ -19,7 +18,7 @@ from tickethub.transactions import in_transaction
 
 
 class StrictPostMixin:
-    """A POST takes no query parameters. On lists and single objects the filter backend minds them."""
+    """A POST takes no query parameters."""
 
     def initial(self, request, *args, **kwargs):
         super().initial(request, *args, **kwargs)
@@ -55,7 +54,6 @@ class GenericViewSet(KeptPlansMixin, StrictPostMixin, viewsets.GenericViewSet):
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
 
     def get_object(self):
-        refuse_unknown(self.request.query_params, ())
         obj = self.find_one(type(self).locked)
         self.check_object_permissions(self.request, obj)
         return obj
@@ -72,12 +70,15 @@ class GenericViewSet(KeptPlansMixin, StrictPostMixin, viewsets.GenericViewSet):
         return self.projection.read(rows)
 
     def find_one(self, how):
-        """The row that the path names, got as `how(view, rows)` makes it of the rows. Raises Http404 for none."""
+        """The row that the path names, got as `how(view, rows)` makes it of the rows. Raises Http404 for none.
+
+        A query parameter is refused: on a single object there are none.
+        """
+        refuse_unknown(self.request.query_params, ())
         name = self.kwargs["pk"]
-        try:
-            row = self.by_id(how).first(name, self.request.user.pk)
-        except ValidationError:  # it is named, but not by its id
-            row = how(self, self.find(self.get_queryset(), name)).first()
+        row = (
+            self.by_id(how).first(name, self.request.user.pk) or how(self, self.find(self.get_queryset(), name)).first()
+        )
         if row is None:
             raise Http404
         return row
@@ -101,7 +102,6 @@ class GenericViewSet(KeptPlansMixin, StrictPostMixin, viewsets.GenericViewSet):
 class RetrieveModelMixin:
     def retrieve(self, request, *args, **kwargs):
         # Whoever sees it may read it: that is `get_queryset`'s to say, no permission's.
-        refuse_unknown(request.query_params, ())
         return Response(self.projection.show(self.find_one(type(self).shown)))
 
 

@@ -6,8 +6,7 @@ import weakref
 from uuid import uuid4
 
 import pytest
-from django.core.exceptions import ValidationError
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Session, User
@@ -69,9 +68,19 @@ def test_an_id_may_stand_in_several_places(sessions):
     assert prepared.first(one.pk, one.pk) is None
 
 
-def test_what_is_no_id_is_refused(sessions):
-    with pytest.raises(ValidationError):
-        Prepared(rows).first("nonsense", sessions[0].user_id)
+@pytest.mark.parametrize("value", ["nonsense", "TEA-1", "", None, 1.5, [], {}, -1, True])
+def test_for_what_is_no_id_there_is_nothing(sessions, value):
+    assert Prepared(rows).first(value, sessions[0].user_id) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nothing_is_locked_outside_of_a_transaction():
+    prepared = Prepared(lambda pk: User.objects.filter(pk=pk).select_for_update())
+    user = UserFactory()
+    with transaction.atomic():
+        assert prepared.first(user.pk) == user
+    with pytest.raises(transaction.TransactionManagementError):
+        prepared.first(user.pk)
 
 
 def test_what_has_changed_since_is_seen(sessions):
