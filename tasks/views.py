@@ -52,6 +52,13 @@ class TaskViewSet(InProjectViewSet):
     filterset_class = TaskFilter
     lookup_value_converter = "str"
 
+    def is_asked_alike(self, request):
+        """Also of one person, newest first: their assignments stand in that order in an index, however many."""
+        names, people = request.GET.keys(), request.GET.getlist("assignee")
+        return super().is_asked_alike(request) or (
+            len(people) == 1 and people != ["none"] and names <= {"assignee", "project", "limit", "offset"}
+        )
+
     def shown(self, rows):
         return super().shown(rows.with_all_shown())
 

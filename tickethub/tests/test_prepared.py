@@ -166,13 +166,19 @@ def task():
         ("tasks/?ordering=priority", False),
         ("tasks/?project={project}&search=tea", False),
         ("tasks/?project={project}&status=todo", False),
-        ("tasks/?assignee=me", False),
+        ("tasks/?assignee=me", True),
+        ("tasks/?assignee=me&project={project}&limit=20", True),
+        ("tasks/?assignee=me&ordering=priority", False),
+        ("tasks/?assignee=me&status=todo", False),
+        ("tasks/?assignee=me&assignee={person}", False),
+        ("tasks/?assignee=none", False),
     ],
 )
 def test_plans_are_kept_where_one_suits_all_values(as_user, task, path, is_kept):
-    client = as_user(User.objects.get(memberships__role="owner"))
+    person = User.objects.get(memberships__role="owner")
+    client, path = as_user(person), path.format(task=task.pk, project=task.project_id, person=person.pk)
     for _ in range(REPEATED + 1):
-        assert client.get(f"/api/v1/{path.format(task=task.pk, project=task.project_id)}").status_code == 200
+        assert client.get(f"/api/v1/{path}").status_code == 200
     assert bool(kept_plans(f"{path.partition('/')[0]}_{path.partition('s/')[0]}")) == is_kept
     assert kept_plans("accounts_session") == 1
 
