@@ -10,6 +10,7 @@ from django.db.models import F, Lookup, Q
 from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
+from django_filters.utils import translate_validation
 from rest_framework.exceptions import ValidationError
 
 
@@ -39,11 +40,15 @@ def refuse_blank(query_params, known):
 class StrictFilterBackend(DjangoFilterBackend):
     """django-filter, for which an unknown parameter is a 400."""
 
-    def filter_queryset(self, request, queryset, view):
-        known = getattr(self.get_filterset_class(view, queryset), "base_filters", {})
+    def asked(self, request, view):
+        """The FilterSet of a request, which is valid. Raises ValidationError."""
+        known = view.filterset_class.base_filters
         refuse_unknown(request.query_params, {"limit", "offset", *known})
         refuse_blank(request.query_params, known)
-        return super().filter_queryset(request, queryset, view)
+        filterset = self.get_filterset(request, None, view)
+        if not filterset.is_valid():
+            raise translate_validation(filterset.errors)
+        return filterset
 
 
 class AskedFilterSet(filters.FilterSet):

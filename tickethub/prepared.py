@@ -46,7 +46,7 @@ def keep_plan(execute, sql, params, many, context):
 
 
 class Prepared:
-    """A query by ids, for a row that may be there: an instance with what `select_related` joins to it, or its columns.
+    """A query by ids. Its rows are instances with what `select_related` joins to them, or columns.
 
     `make` gives the QuerySet for some ids. It is asked once for each connection, so it may look at nothing but the ids.
     """
@@ -55,14 +55,18 @@ class Prepared:
         self.make = make
 
     def first(self, *ids):
-        """What the QuerySet gives for these ids, or None: also for what is no id."""
+        """The first row for these ids, or None: also for what is no id."""
+        return next(self.all(*ids), None)
+
+    def all(self, *ids):
+        """The rows for these ids, one after another; none for what is no id."""
         connection = connections[DEFAULT_DB_ALIAS]
         # Kept by the connection, so that they go with it.
         statements = vars(connection).setdefault("prepared_statements", {})
         if self not in statements:
             statements[self] = Statement(self.make, len(ids), connection)
         with plans_kept():
-            return statements[self].first(ids)
+            return statements[self].all(ids)
 
 
 class Statement:
@@ -84,14 +88,14 @@ class Statement:
     def param(self, value):
         return self.field.get_db_prep_value(value, self.connection)
 
-    def first(self, ids):
+    def all(self, ids):
         if self.rows.query.select_for_update and not self.connection.in_atomic_block:  # as Django has it
             raise transaction.TransactionManagementError("select_for_update cannot be used outside of a transaction.")
         try:
             values = [self.param(value) for value in ids]
         except ValidationError:
-            return None
+            return iter(())
         self.params = list(self.params)
         for place, which in self.places:
             self.params[place] = values[which]
-        return next(iter(self.rows._iterable_class(self.rows)), None)
+        return iter(list(self.rows._iterable_class(self.rows)))

@@ -11,7 +11,7 @@ from rest_framework import mixins, viewsets
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
-from tickethub.filters import refuse_unknown
+from tickethub.filters import StrictFilterBackend, refuse_unknown
 from tickethub.prepared import Prepared, plans_kept
 from tickethub.projections import Projection
 from tickethub.transactions import in_transaction
@@ -107,9 +107,31 @@ class RetrieveModelMixin:
 
 class ListModelMixin:
     def list(self, request, *args, **kwargs):
-        rows = self.filter_queryset(self.get_queryset())
-        page = self.paginator.paginate_queryset(rows, self.request, self, read=self.shown)
+        asked = StrictFilterBackend().asked(request, self)
+        if scope := self.scope_of(asked):
+            ids = asked.form.cleaned_data[scope].pk, request.user.pk
+            page = self.paginator.paginate_alike(request, lambda *how: self.within(scope, *how).all(*ids))
+        else:
+            asked.queryset = self.get_queryset()
+            page = self.paginator.paginate_queryset(asked.qs, request, self, read=self.shown)
         return self.get_paginated_response([self.projection.show(row) for row in page])
+
+    def scope_of(self, asked):
+        """The name of the scope that alone narrows the first page of a list, None where anything else is asked."""
+        [name, *others] = asked.data.keys() - {"limit"} or [None]
+        return name if name in self.scopes and not others else None
+
+    @classmethod
+    @cache
+    def within(cls, scope, how, *given):
+        """The rows of a scope, as somebody sees them and as `how(view, rows, *given)` makes it of them."""
+
+        def make(pk, user):
+            view = cls(request=SimpleNamespace(user=get_user_model()(pk=user)), action="list")
+            narrow = cls.filterset_class({scope: pk}, view.get_queryset()).filters[scope]
+            return how(view, narrow.filter(narrow.parent.queryset, narrow.extra["queryset"].model(pk=pk)), *given)
+
+        return Prepared(make)
 
 
 # Each write is one transaction with the checks it rests on.

@@ -13,9 +13,9 @@ from accounts.models import Session, User
 from accounts.tests.factories import UserFactory
 from comments.tests.factories import CommentFactory
 from projects.models import Project
-from projects.tests.factories import LabelFactory
+from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory
 from tasks.models import Task
-from tasks.tests.factories import TaskFactory
+from tasks.tests.factories import TaskFactory, TaskRelationFactory
 from tickethub.prepared import REPEATED, Prepared, plans_kept
 from tickethub.transactions import in_transaction
 
@@ -136,6 +136,39 @@ def test_one_thing_is_shown_as_in_its_list_to_those_who_see_it(as_user, name):
         assert as_user(stranger).get(f"/api/v1/{name}/{shown['key']}/").status_code == 404
 
 
+LISTS = ["memberships", "invitations", "statuses", "labels", "tasks", "relations", "comments"]
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("scope", ["project", "task"])
+def test_the_list_of_a_scope_is_as_any_list(as_user, name, scope):
+    author, other = UserFactory(), UserFactory()
+    for user in (author, other, author):
+        relation = TaskRelationFactory(source__project__owner=user, source__created_by=user)
+        project, task = relation.source.project, relation.source
+        MembershipFactory(project=project)
+        CommentFactory.create_batch(3, task=task, author=user)
+        CommentFactory(task=relation.target, author=user)
+        LabelFactory.create_batch(2, project=project)
+        InvitationFactory.create_batch(2, project=project, invited_by=user)
+        named = {"project": project, "task": task}[scope]
+        path = f"/api/v1/{name}/?{scope}={named.pk}"
+        stranger = as_user(other if user == author else author)
+        for limit in (1, 2, 50, 2):
+            page, same = (as_user(user).get(f"{path}&limit={limit}{rest}") for rest in ("", "&offset=0"))
+            if name in {"tasks", "memberships", "invitations", "statuses", "labels"} and scope == "task":
+                assert (page.status_code, same.status_code) == (400, 400)
+                continue
+            links = [answer.json()["next"] and answer.json()["next"].partition("?")[2] for answer in (page, same)]
+            assert page.json() | {"next": None} == same.json() | {"next": None}
+            assert set((links[0] or "").split("&")) == set((links[1] or "").split("&"))
+            assert len(page.json()["results"]) == min(limit, page.json()["count"]) > 0
+            assert stranger.get(f"{path}&limit={limit}").status_code == 400
+    if name == "comments":
+        CommentFactory(task=task, author=user)
+        assert as_user(user).get(f"{path}&limit=2").json()["count"] == page.json()["count"] + 1
+
+
 # --- Plans ---
 
 on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite plans in no time")
@@ -150,7 +183,10 @@ def kept_plans(table):
 
 @pytest.fixture
 def task():
-    return TaskFactory(project__owner=UserFactory())  # the rollback of the test before has dropped what that had asked
+    owner = UserFactory()  # the rollback of the test before has dropped what that had asked
+    task = TaskFactory(project__owner=owner)
+    task.assignees.add(owner)
+    return task
 
 
 @on_postgresql
