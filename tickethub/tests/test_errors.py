@@ -172,7 +172,7 @@ def test_503_while_the_database_is_away(client, error, method):
 
 
 def test_503_where_the_token_cannot_be_checked_for_want_of_the_database(client):
-    with patch.object(Statement, "first", side_effect=OperationalError("gone")):
+    with patch.object(Statement, "all", side_effect=OperationalError("gone")):
         response = client.get(f"{API}projects/")
     refused(response, 503, "unavailable")
     assert response["Retry-After"] == "1"
