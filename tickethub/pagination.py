@@ -39,17 +39,17 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
         be put together like what is shown: on PostgreSQL what is skipped, on SQLite whatever is to be sorted.
         """
         self.request, self.limit, self.offset = request, self.get_limit(request), self.get_offset(request)
-        page, rows = slice(self.offset, self.offset + self.limit), read(queryset)
+        page = slice(self.offset, self.offset + self.limit)
         if connection.vendor == "sqlite" and request.query_params.get("search") and not self.offset:
             # SQLite has no index of words: it looks at every row, once for both rather than for each.
             found = list(queryset.values_list("pk", Window(Count("*")))[page])
             self.count = found[0][1] if found else 0
-            return list(rows.filter(pk__in=[pk for pk, _ in found]))
+            return list(read(queryset).filter(pk__in=[pk for pk, _ in found]))
         self.count = self.get_count(queryset)
         if self.offset >= self.count:
             return []
         if self.offset:
-            return list(rows.filter(pk__in=queryset.values("pk")[page]))
+            return list(read(queryset).filter(pk__in=queryset.values("pk")[page]))
         return list(first_rows(queryset, read, self.limit if self.count > self.limit else None))[page]
 
     def paginate_alike(self, request, within):
