@@ -188,7 +188,16 @@ def world(ada, bruno):
 
 
 @pytest.fixture
-def open_browser(chromium, url):
+def told(demo):
+    """What the pages and the demo's server do, printed at the end: pytest shows it where the test fails."""
+    size = demo.log.stat().st_size
+    lines = []
+    yield lines
+    print(*lines, demo.log.read_text()[size:], sep="\n")
+
+
+@pytest.fixture
+def open_browser(chromium, url, told):
     """Give a page in a browser of its own. What a page complains of, a broken security policy too, fails the test."""
     complaints = []
     with ExitStack() as stack:
@@ -197,8 +206,8 @@ def open_browser(chromium, url):
             context = chromium.new_context(base_url=url, **({"viewport": WIDE} | options))
             stack.callback(context.close)
             page = context.new_page()
-            watch(page, complaints)
-            context.on("page", lambda other: watch(other, complaints))
+            watch(page, complaints, told)
+            context.on("page", lambda other: watch(other, complaints, told))
             if person:
                 sign_in(page, person)
                 page.goto(path)
@@ -208,10 +217,23 @@ def open_browser(chromium, url):
         assert complaints == []
 
 
-def watch(page, complaints):
-    page.set_default_timeout(10_000)
+def watch(page, complaints, told):
+    def tell(*words):
+        told.append(f"{time.strftime('%H:%M:%S')} {' '.join(map(str, words))[:300]}")
+
+    def tell_line(line):
+        tell("line", line.url)
+        line.on("framesent", lambda frame: tell("->", frame))
+        line.on("framereceived", lambda frame: tell("<-", frame))
+        line.on("close", lambda _: tell("line closed"))
+
+    page.set_default_timeout(30_000)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: is_complaint(message) and complaints.append(message.text))
+    page.on("console", lambda message: tell(message.type, message.text))
+    page.on("response", lambda answer: tell(answer.status, answer.request.method, answer.url))
+    page.on("requestfailed", lambda request: tell(request.failure, request.method, request.url))
+    page.on("websocket", tell_line)
 
 
 def is_complaint(message):
