@@ -3,14 +3,12 @@
 import re
 from contextlib import contextmanager
 from copy import copy
-from uuid import UUID
 
 from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models.functions import Greatest, Least
 from django.db.models.lookups import Exact, In
 from django.db.models.signals import m2m_changed, post_save
-from django.db.models.sql import Query
 from django.db.models.sql.where import AND
 from django.dispatch import receiver
 from django.utils import timezone
@@ -19,59 +17,21 @@ from django.utils.functional import cached_property
 from projects.models import InProjectQuerySet, Label, Project, Status, as_uuid
 from tasks.board import Board
 from tasks.bulk import IDS, children_first, delete_all, kept_in, take_off
+from tasks.expressions import IdsOf, quickly
 from tickethub.errors import Overtaken
 from tickethub.models import TrackedModel, TrackedQuerySet
 from tickethub.prepared import Prepared
 
-
-class IdsField(models.TextField):
-    """Ids that the database put together, as the API shows them: texts in one order."""
-
-    def from_db_value(self, value, expression, connection):
-        ids = value.split(",") if value else []
-        return sorted(ids if connection.vendor == "postgresql" else (str(UUID(each)) for each in ids))
-
-
-class IdsOf(models.Func):
-    """The ids of what hangs on a task, as a column of it: a row of each for every task would cost far more.
-
-    It is written out, since Django takes longer to put a subquery together than the database to answer it.
-    """
-
-    template = (
-        """(SELECT STRING_AGG(CAST("%(column)s" AS text), ',') FROM "%(table)s" WHERE "task_id" = %(expressions)s)"""
-    )
-
-    def __init__(self, through, column):
-        table = through._meta.db_table
-        super().__init__("pk", table=table, column=f"{column}_id", output_field=IdsField())
-
-    def as_sqlite(self, compiler, connection):
-        return self.as_sql(compiler, connection, template=self.template.replace("STRING_AGG", "GROUP_CONCAT"))
-
-
-class AmongThose(models.Lookup):
-    """Whether an id is among those that a query gives, which PostgreSQL is to find first: then an index alone tells
-    how many rows are of them. It would join the rows to those that are found, which takes longer than to count them.
-    """
-
-    lookup_name = "among_those"
-
-    def as_sql(self, compiler, connection):
-        lhs, params = self.process_lhs(compiler, connection)
-        rhs, more = self.process_rhs(compiler, connection)
-        return f"{lhs} = ANY(ARRAY{rhs})", [*params, *more]
-
-
-def quickly(condition):
-    """A `(lookup, value)` as a condition that takes PostgreSQL the least time."""
-    name, value = condition
-    if name == "project__in" and isinstance(value, Query):
-        return AmongThose(models.F("project"), value)
-    return models.Q(condition)
-
-
 DEFAULT_STATUS = Prepared(lambda project: Status.objects.filter(project=project, is_default=True))
+
+
+def is_of_assignee(conditions):
+    return any(name.startswith("user") for name, _ in conditions)
+
+
+def counts_of_boards(conditions):
+    there = models.F("last_number") - models.F("deleted")
+    return Board.objects.filter(*map(models.Q, conditions)).values_list(there, flat=True)
 
 
 class TaskQuerySet(InProjectQuerySet):
@@ -97,17 +57,14 @@ class TaskQuerySet(InProjectQuerySet):
         asked = self.asked()
         if asked is None:
             return super().count()
-        if any(name.startswith("user") for name, _ in asked):
+        if is_of_assignee(asked):
             return Assignment.objects.filter(*map(quickly, asked)).count()
-        return sum(self.counted_elsewhere())
+        return sum(counts_of_boards(asked))
 
     def counted_elsewhere(self):
         """A query of how many tasks the boards know of, whose numbers add up to the count. None if they cannot tell."""
         asked = self.asked()
-        if asked is None or any(name.startswith("user") for name, _ in asked):
-            return None
-        there = models.F("last_number") - models.F("deleted")
-        return Board.objects.filter(*map(models.Q, asked)).values_list(there, flat=True)
+        return None if asked is None or is_of_assignee(asked) else counts_of_boards(asked)
 
     def asked(self):
         """The conditions, as `(lookup, value)`; None if there is one of anything but the project and the assignee."""

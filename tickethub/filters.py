@@ -1,8 +1,8 @@
 """Filtering that refuses what it does not know, so that a mistyped filter never gives the whole list."""
 
-from collections import defaultdict
 from datetime import UTC
 from functools import reduce
+from itertools import groupby
 from operator import or_
 
 from django import forms
@@ -80,9 +80,11 @@ class HasWord(Lookup):
         return f"%{connection.ops.prep_for_like_query(self.rhs)}%"
 
 
-ALIKE = defaultdict(set)  # small letters by their capital, which some share, as those of Greek do
-for letter in map(chr, range(0x80, 0x800)):
-    ALIKE[letter.upper()].add(letter)
+# Letters by their capital, which some share, as those of Greek do.
+ALIKE = {
+    capital: set(letters)
+    for capital, letters in groupby(sorted(map(chr, range(0x80, 0x800)), key=str.upper), key=str.upper)
+}
 
 
 def in_any_case(letter):

@@ -1,0 +1,53 @@
+"""SQL that Django does not write by itself, or not as fast."""
+
+from uuid import UUID
+
+from django.db import models
+from django.db.models.sql import Query
+
+
+class IdsField(models.TextField):
+    """Ids that the database put together, as the API shows them: texts in one order."""
+
+    def from_db_value(self, value, expression, connection):
+        ids = value.split(",") if value else []
+        return sorted(ids if connection.vendor == "postgresql" else (str(UUID(each)) for each in ids))
+
+
+class IdsOf(models.Func):
+    """The ids of what hangs on a task, as a column of it: a row of each for every task would cost far more.
+
+    It is written out, since Django takes longer to put a subquery together than the database to answer it.
+    """
+
+    template = (
+        """(SELECT STRING_AGG(CAST("%(column)s" AS text), ',') FROM "%(table)s" WHERE "task_id" = %(expressions)s)"""
+    )
+
+    def __init__(self, through, column):
+        table = through._meta.db_table
+        super().__init__("pk", table=table, column=f"{column}_id", output_field=IdsField())
+
+    def as_sqlite(self, compiler, connection):
+        return self.as_sql(compiler, connection, template=self.template.replace("STRING_AGG", "GROUP_CONCAT"))
+
+
+class AmongThose(models.Lookup):
+    """Whether an id is among those that a query gives, which PostgreSQL is to find first: then an index alone tells
+    how many rows are of them. It would join the rows to those that are found, which takes longer than to count them.
+    """
+
+    lookup_name = "among_those"
+
+    def as_sql(self, compiler, connection):
+        lhs, params = self.process_lhs(compiler, connection)
+        rhs, more = self.process_rhs(compiler, connection)
+        return f"{lhs} = ANY(ARRAY{rhs})", [*params, *more]
+
+
+def quickly(condition):
+    """A `(lookup, value)` as a condition that takes PostgreSQL the least time."""
+    name, value = condition
+    if name == "project__in" and isinstance(value, Query):
+        return AmongThose(models.F("project"), value)
+    return models.Q(condition)
