@@ -29,6 +29,7 @@ const BROKEN = 1006; // the close code of a line that broke
 const TIMEOUT = 30_000; // of a request
 const OPENING = 10_000; // for a line to open
 const SILENCE = 60_000; // the server pings at least every 30 s, so a line that is silent for longer is dead
+const ANSWERING = 30_000; // for the answer to a subscription, without which a line is no better than dead
 const LAST_WORDS = 1000; // for the close code to come after an error
 const LONGEST_WAIT = 30_000; // between two attempts
 const LIMITED_WAIT = 60_000; // to stay away after too many messages
@@ -331,6 +332,20 @@ class Line {
     if (this.isOpen) this.#socket.send(JSON.stringify(frame));
   }
 
+  /** Ask for what is answered with this `ref`, on behalf of a replica. */
+  ask(ref, replica, frame) {
+    this.ofRef.set(ref, replica);
+    this.say({ ...frame, ref });
+    this.later(ref, ANSWERING, () => this.end());
+  }
+
+  /** Give the replica on whose behalf the answered question was asked, undefined if there is none. */
+  answered(ref) {
+    clearTimeout(this.#timers.get(ref));
+    this.#timers.delete(ref);
+    return take(this.ofRef, ref);
+  }
+
   /** Do something in a while, in place of what was planned under this name. */
   later(name, milliseconds, act) {
     clearTimeout(this.#timers.get(name));
@@ -491,10 +506,8 @@ export class TicketHub extends Rest {
 
   #subscribe(line, replica) {
     if (!line.isLetIn || !this.#replicas.has(replica)) return;
-    const ref = String(++this.#refs);
-    line.ofRef.set(ref, replica);
     const after = replica._position ?? undefined;
-    line.say({ type: "subscribe", project: replica.project ?? replica.name, ref, after });
+    line.ask(String(++this.#refs), replica, { type: "subscribe", project: replica.project ?? replica.name, after });
   }
 
   // --- For the replicas ---
@@ -548,7 +561,7 @@ export class TicketHub extends Rest {
     },
 
     subscribed: (line, { project, cursor, ref }) => {
-      const replica = take(line.ofRef, ref);
+      const replica = line.answered(ref);
       const other = line.ofProject.get(project);
       this.#attempt = 0;
       if (this.#replicas.has(replica) && (!other || other === replica)) {
@@ -564,7 +577,7 @@ export class TicketHub extends Rest {
     },
 
     resync: (line, { project, ref }) => {
-      const replica = take(line.ofRef, ref) ?? take(line.ofProject, project);
+      const replica = line.answered(ref) ?? take(line.ofProject, project);
       replica?._startOver();
       this.#subscribe(line, replica);
     },
@@ -576,7 +589,7 @@ export class TicketHub extends Rest {
     },
 
     error: (line, { code, detail, ref }) => {
-      const replica = take(line.ofRef, ref);
+      const replica = line.answered(ref);
       this._logger[replica ? "info" : "warn"](`The server says ${code}: ${detail}`);
       if (!replica) return;
       if (code === "not_found" || (code === "invalid" && !replica._position)) {

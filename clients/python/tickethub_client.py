@@ -43,6 +43,7 @@ KEPT_WHEN_ENDED = {"requested", "signed_out"}  # reasons that leave the replica 
 
 PAGE = 100  # rows
 SILENCE = 60  # seconds; the server pings at least every 30, so a line that is silent for longer is dead
+ANSWERING = 30  # seconds for the answer to a subscription, without which a line is no better than dead
 LONGEST_WAIT = 30  # seconds between two attempts
 LIMITED_WAIT = 60  # seconds to stay away after too many messages
 DEFAULT_RETRY_AFTER = 5  # seconds, where a 429 or a 503 does not say
@@ -350,6 +351,7 @@ class TicketHub(Rest):
         self._of_project.clear()
         for timer in self._timers.values():
             timer.cancel()
+        self._timers.clear()
 
     def _heard(self):
         self._heard_at = time.time()  # which goes on while the computer sleeps
@@ -417,8 +419,16 @@ class TicketHub(Rest):
         if self.is_connected and self._line is line and replica in self._replicas:
             ref = str(next(self._refs))
             self._of_ref[ref] = replica
+            self._later(ref, ANSWERING, self.cut)
             position = {"after": replica._position} if replica._position else {}
             await self._say(type="subscribe", project=replica.project or replica.name, ref=ref, **position)
+
+    def _answered(self, frame):
+        """Give the replica of the subscription that a frame answers, None if there is none."""
+        ref = frame.get("ref")
+        if timer := self._timers.pop(ref, None):
+            timer.cancel()
+        return self._of_ref.pop(ref, None)
 
     # --- What the server says ---
 
@@ -447,7 +457,7 @@ class TicketHub(Rest):
                 await self._subscribe(replica)
 
     async def _on_subscribed(self, frame):
-        project, replica = frame["project"], self._of_ref.pop(frame.get("ref"), None)
+        project, replica = frame["project"], self._answered(frame)
         self._attempt = 0
         other = self._of_project.get(project)
         if replica and replica in self._replicas and other in (replica, None):
@@ -460,7 +470,7 @@ class TicketHub(Rest):
             await self._say(type="unsubscribe", project=project)
 
     async def _on_resync(self, frame):
-        replica = self._of_ref.pop(frame.get("ref"), None) or self._of_project.pop(frame["project"], None)
+        replica = self._answered(frame) or self._of_project.pop(frame["project"], None)
         if replica:
             replica._start_over()
             await self._subscribe(replica)
@@ -473,7 +483,7 @@ class TicketHub(Rest):
             replica._end(frame["reason"])
 
     async def _on_error(self, frame):
-        code, replica = frame.get("code"), self._of_ref.pop(frame.get("ref"), None)
+        code, replica = frame.get("code"), self._answered(frame)
         logger.log(logging.INFO if replica else logging.WARNING, "The server says: %s", frame)
         if replica is None:
             return

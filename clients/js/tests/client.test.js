@@ -353,6 +353,33 @@ test("a line that is spoken to is not silent", async () => {
   assert.equal(server.lines.length, 1);
 });
 
+test("a line on which a subscription gets no answer is dead, however much else is said", async () => {
+  stopClock();
+  server.refusals.push({ type: "pondering" });
+  const replica = hub.follow("DEMO");
+  await until(() => server.frames("subscribe").length);
+  for (const seconds of [10, 10, 9.9]) {
+    await pass(1000 * seconds);
+    server.line.say({ type: "ping" });
+  }
+  assert.equal(server.lines.length, 1);
+  await pass(100);
+  assert.deepEqual(hub.closes, { 1006: 1 });
+  await pass(1000);
+  await replica.ready();
+});
+
+test("a line on which each subscription was answered stays", async () => {
+  stopClock();
+  server.refusals.push({ type: "error", code: "internal", detail: "Again." }, { type: "resync", project: server.project.id });
+  const replica = hub.follow("DEMO");
+  await until(() => server.frames("subscribe").length);
+  await pass(2000);
+  await replica.ready();
+  await pass(40_000);
+  assert.equal(server.lines.length, 1);
+});
+
 test("a line that does not open is given up after 10 seconds", async () => {
   stopClock();
   const opened = [];

@@ -271,6 +271,32 @@ async def test_a_line_that_is_spoken_to_is_not_silent(server, hub, replica, monk
     assert len(server.lines) == 2
 
 
+async def test_a_line_on_which_a_subscription_gets_no_answer_is_dead(server, hub, monkeypatch):
+    monkeypatch.setattr(tickethub_client, "ANSWERING", 0.2)
+    server.refusals.append({"type": "pondering"})
+    replica = hub.follow("DEMO")
+    await until(lambda: server.frames("subscribe"))
+    for _ in range(4):
+        assert len(server.lines) == 1
+        await say(server, type="ping")
+        await asyncio.sleep(0.04)
+    await until(lambda: hub.closes == {1006: 1})
+    await replica.ready()
+    assert len(server.lines) == 2
+
+
+async def test_a_line_on_which_each_subscription_was_answered_stays(server, hub, monkeypatch):
+    monkeypatch.setattr(tickethub_client, "ANSWERING", 0.2)
+    monkeypatch.setattr(tickethub_client, "backoff", lambda attempt: 0.01)
+    server.refusals += [
+        {"type": "error", "code": "internal", "detail": "Again."},
+        {"type": "resync", "project": server.project.id},
+    ]
+    await hub.follow("DEMO").ready()
+    await asyncio.sleep(0.3)
+    assert len(server.lines) == 1
+
+
 async def test_a_duplicate_is_counted_and_ignored(server, hub, replica):
     event = await server.emit("task.created", "t3", title="Three")
     await server.emit("task.updated", "t3", title="Drei")
