@@ -19,19 +19,10 @@ from tasks.board import Board
 from tasks.bulk import IDS, children_first, delete_all, kept_in, take_off
 from tasks.expressions import IdsOf, quickly
 from tickethub.errors import Overtaken
-from tickethub.models import TrackedModel, TrackedQuerySet
+from tickethub.models import TrackedModel, TrackedQuerySet, count_of
 from tickethub.prepared import Prepared
 
 DEFAULT_STATUS = Prepared(lambda project: Status.objects.filter(project=project, is_default=True))
-
-
-def is_of_assignee(conditions):
-    return any(name.startswith("user") for name, _ in conditions)
-
-
-def counts_of_boards(conditions):
-    there = models.F("last_number") - models.F("deleted")
-    return Board.objects.filter(*map(models.Q, conditions)).values_list(there, flat=True)
 
 
 class TaskQuerySet(InProjectQuerySet):
@@ -51,20 +42,20 @@ class TaskQuerySet(InProjectQuerySet):
         return self.filter(**asked).order_by("-assignments__created_at", "-assignments__task")
 
     def count(self):
-        """How many there are. All tasks of some projects, and all there of an assignee, are counted without a look
-        at each: the boards and the assignments know.
+        counts = self.counted_elsewhere()
+        return super().count() if counts is None else sum(counts)
+
+    def counted_elsewhere(self):
+        """A query of numbers that add up to the count, without a look at each task: the boards know of all tasks of
+        some projects, the assignments of all there of an assignee. None for anything else.
         """
         asked = self.asked()
         if asked is None:
-            return super().count()
-        if is_of_assignee(asked):
-            return Assignment.objects.filter(*map(quickly, asked)).count()
-        return sum(counts_of_boards(asked))
-
-    def counted_elsewhere(self):
-        """A query of how many tasks the boards know of, whose numbers add up to the count. None if they cannot tell."""
-        asked = self.asked()
-        return None if asked is None or is_of_assignee(asked) else counts_of_boards(asked)
+            return None
+        if any(name.startswith("user") for name, _ in asked):
+            return count_of(Assignment.objects.filter(*map(quickly, asked)))
+        there = models.F("last_number") - models.F("deleted")
+        return Board.objects.filter(*map(models.Q, asked)).values_list(there, flat=True)
 
     def asked(self):
         """The conditions, as `(lookup, value)`; None if there is one of anything but the project and the assignee."""

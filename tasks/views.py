@@ -11,6 +11,7 @@ from rest_framework.decorators import action
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.response import Response
 
+from accounts.models import User
 from projects.models import Membership
 from projects.permissions import IsProjectMember
 from projects.viewsets import InProjectViewSet
@@ -58,6 +59,17 @@ class TaskViewSet(InProjectViewSet):
         return super().is_asked_alike(request) or (
             len(people) == 1 and people != ["none"] and names <= {"assignee", "project", "limit", "offset"}
         )
+
+    def scope_of(self, asked):
+        people = asked.form.cleaned_data.get("assignee")
+        if asked.data.keys() <= {"assignee", "limit", "offset"} and people and people[0] != "none" and not people[1:]:
+            return "assignee", getattr(people[0], "pk", self.request.user.pk)  # who is no person is `me`
+        return super().scope_of(asked)
+
+    def narrow(self, scope, pk):
+        if scope == "assignee":
+            return self.get_queryset().of_assignee(User(pk=pk))
+        return super().narrow(scope, pk)
 
     def shown(self, rows):
         return super().shown(rows.with_all_shown())

@@ -140,3 +140,11 @@ class TrackedModel(UUIDModel):
         """
         if not type(self).objects.filter(pk=self.pk).locked().values_list("pk"):
             raise self.NotUpdated(f"{self._meta.verbose_name} {self.pk} was removed.")
+
+
+def count_of(rows):
+    """The query of how many rows there are, as one number: QuerySet.count() asks at once.
+
+    It does not say Count("*"), since Django would have it of each group of rows.
+    """
+    return rows.order_by().values_list(models.Func(template="COUNT(*)", output_field=models.IntegerField()), flat=True)

@@ -2,9 +2,11 @@
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Value, Window
+from django.db.models import Count, Window
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import LimitOffsetPagination
+
+from tickethub.models import count_of
 
 
 def whole_number(query_params, name, *, minimum, default):
@@ -34,56 +36,53 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
     def get_offset(self, request):
         return whole_number(request.query_params, self.offset_query_param, minimum=0, default=0)
 
-    def paginate_queryset(self, queryset, request, view=None, read=lambda rows: rows):
-        """The page, as `read` has its rows, whose joins are not for the count. Its ids come first where all else would
-        be put together like what is shown: on PostgreSQL what is skipped, on SQLite whatever is to be sorted.
-        """
-        self.request, self.limit, self.offset = request, self.get_limit(request), self.get_offset(request)
-        page = slice(self.offset, self.offset + self.limit)
+    def paginate_queryset(self, queryset, request, view=None):
+        """The page of a list, as the view's `shown` has its rows."""
+        self.prepare(request)
         if connection.vendor == "sqlite" and request.query_params.get("search") and not self.offset:
             # SQLite has no index of words: it looks at every row, once for both rather than for each.
-            found = list(queryset.values_list("pk", Window(Count("*")))[page])
+            found = list(queryset.values_list("pk", Window(Count("*")))[: self.limit])
             self.count = found[0][1] if found else 0
-            return list(read(queryset).filter(pk__in=[pk for pk, _ in found]))
-        self.count = self.get_count(queryset)
-        if self.offset >= self.count:
-            return []
-        if self.offset:
-            return list(read(queryset).filter(pk__in=queryset.values("pk")[page]))
-        return list(first_rows(queryset, read, self.limit if self.count > self.limit else None))[page]
+            return list(view.shown(queryset).filter(pk__in=[pk for pk, _ in found]))
+        return self.page(self.get_count(queryset), lambda how, *numbers: how(view, queryset, *numbers))
 
-    def paginate_alike(self, request, within):
-        """The first page of what is asked so often that its SQL is made once.
-
-        `within(how, *args)` gives the rows of the Prepared for it, got as `how(view, rows, *args)` has them.
+    def paginate_alike(self, request, rows):
+        """The page of a list that is asked so often that its SQL is made once. `rows` gives what is got as `how(view,
+        rows, *numbers)` has it.
         """
-        self.request, self.limit, self.offset = request, self.get_limit(request), 0
-        self.count = sum(within(counted))
-        return list(within(shown_first, self.limit if self.count > self.limit else None))[: self.limit]
+        self.prepare(request)
+        return self.page(sum(rows(counted)), rows)
+
+    def prepare(self, request):
+        self.request, self.limit, self.offset = request, self.get_limit(request), self.get_offset(request)
+
+    def page(self, count, rows):
+        self.count = count
+        if self.offset >= count:
+            return []
+        if self.offset or connection.vendor == "sqlite":
+            return list(rows(shown_from, self.offset, self.limit))
+        # Of a few, PostgreSQL is not told that it could stop early: it would look for them in the order of the list,
+        # past everything else, rather than by what they have in common.
+        return list(rows(shown_first, self.limit) if count > self.limit else rows(shown_all))[: self.limit]
 
 
-def first_rows(rows, read, limit):
-    """The rows from the first on, up to `limit` if there are more."""
-    if connection.vendor == "sqlite":
-        return read(rows).filter(pk__in=rows.values("pk")[:limit])
-    # Of a few, PostgreSQL is not told that it could stop early: it would look for them in the order of the list,
-    # past everything else, rather than by what they have in common.
-    return read(rows)[:limit]
+def shown_all(view, rows):
+    return view.shown(rows)
 
 
 def shown_first(view, rows, limit):
-    return first_rows(rows, view.shown, limit)
+    return view.shown(rows)[:limit]
+
+
+def shown_from(view, rows, offset, limit):
+    """The ids of the page come first where all else would be put together like what is shown: on PostgreSQL what is
+    skipped, on SQLite whatever is to be sorted.
+    """
+    return view.shown(rows).filter(pk__in=rows.values("pk")[offset : offset + limit])
 
 
 def counted(view, rows):
     """Numbers that make up how many rows there are."""
     elsewhere = rows.counted_elsewhere() if hasattr(rows, "counted_elsewhere") else None
-    if elsewhere is not None:
-        return elsewhere
-    return (
-        rows.order_by()
-        .annotate(each=Value(1))
-        .values("each")
-        .annotate(count=Count("*"))
-        .values_list("count", flat=True)
-    )
+    return count_of(rows) if elsewhere is None else elsewhere

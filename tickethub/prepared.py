@@ -48,25 +48,26 @@ def keep_plan(execute, sql, params, many, context):
 class Prepared:
     """A query by ids. Its rows are instances with what `select_related` joins to them, or columns.
 
-    `make` gives the QuerySet for some ids. It is asked once for each connection, so it may look at nothing but the ids.
+    `make` gives the QuerySet for some ids and, last, so many `numbers`: those of a slice, which Django writes into the
+    SQL itself. It is asked once for each connection, so it may look at nothing but these.
     """
 
-    def __init__(self, make):
-        self.make = make
+    def __init__(self, make, numbers=0):
+        self.make, self.numbers = make, numbers
 
-    def first(self, *ids):
+    def first(self, *given):
         """The first row for these ids, or None: also for what is no id."""
-        return next(self.all(*ids), None)
+        return next(self.all(*given), None)
 
-    def all(self, *ids):
+    def all(self, *given):
         """The rows for these ids, one after another; none for what is no id."""
         connection = connections[DEFAULT_DB_ALIAS]
         # Kept by the connection, so that they go with it.
         statements = vars(connection).setdefault("prepared_statements", {})
         if self not in statements:
-            statements[self] = Statement(self.make, len(ids), connection)
+            statements[self] = Statement(self.make, len(given) - self.numbers, self.numbers, connection)
         with plans_kept():
-            return statements[self].all(ids)
+            return statements[self].all(given)
 
 
 class Statement:
@@ -74,28 +75,33 @@ class Statement:
 
     field = models.UUIDField()
 
-    def __init__(self, make, count, connection):
+    def __init__(self, make, ids, numbers, connection):
         self.connection = connection
-        ids = [uuid4() for _ in range(count)]
-        self.rows = make(*ids)
+        ids = [uuid4() for _ in range(ids)]
+        self.stand_ins = [str(10**17 + place) for place in range(numbers)]  # no SQL of ours has such numbers
+        self.rows = make(*ids, *map(int, self.stand_ins))
         compiler = self.rows.query.get_compiler(connection=connection)
-        sql, self.params = compiler.as_sql()
+        self.sql, self.params = compiler.as_sql()
         marks = [self.param(each) for each in ids]
         self.places = [(place, marks.index(param)) for place, param in enumerate(self.params) if param in marks]
-        compiler.as_sql = lambda: (sql, self.params)
+        compiler.as_sql = lambda: self.asked
         self.rows.query.get_compiler = lambda *_, **__: compiler
 
     def param(self, value):
         return self.field.get_db_prep_value(value, self.connection)
 
-    def all(self, ids):
+    def all(self, given):
         if self.rows.query.select_for_update and not self.connection.in_atomic_block:  # as Django has it
             raise transaction.TransactionManagementError("select_for_update cannot be used outside of a transaction.")
+        ids = len(given) - len(self.stand_ins)
         try:
-            values = [self.param(value) for value in ids]
+            values = [self.param(value) for value in given[:ids]]
         except ValidationError:
             return iter(())
-        self.params = list(self.params)
+        sql, params = self.sql, list(self.params)
+        for stand_in, number in zip(self.stand_ins, given[ids:], strict=True):
+            sql = sql.replace(stand_in, f"{number:d}")
         for place, which in self.places:
-            self.params[place] = values[which]
+            params[place] = values[which]
+        self.asked = sql, params
         return iter(list(self.rows._iterable_class(self.rows)))

@@ -109,29 +109,35 @@ class ListModelMixin:
     def list(self, request, *args, **kwargs):
         asked = StrictFilterBackend().asked(request, self)
         if scope := self.scope_of(asked):
-            ids = asked.form.cleaned_data[scope].pk, request.user.pk
-            page = self.paginator.paginate_alike(request, lambda *how: self.within(scope, *how).all(*ids))
+            name, pk = scope
+            page = self.paginator.paginate_alike(
+                request, lambda how, *numbers: self.within(name, how, len(numbers)).all(pk, request.user.pk, *numbers)
+            )
         else:
             asked.queryset = self.get_queryset()
-            page = self.paginator.paginate_queryset(asked.qs, request, self, read=self.shown)
+            page = self.paginator.paginate_queryset(asked.qs, request, self)
         return self.get_paginated_response([self.projection.show(row) for row in page])
 
     def scope_of(self, asked):
-        """The name of the scope that alone narrows the first page of a list, None where anything else is asked."""
-        [name, *others] = asked.data.keys() - {"limit"} or [None]
-        return name if name in self.scopes and not others else None
+        """The name of the scope that alone narrows a list, and its id; None where anything else is asked."""
+        [name, *others] = asked.data.keys() - {"limit", "offset"} or [None]
+        return (name, asked.form.cleaned_data[name].pk) if name in self.scopes and not others else None
 
     @classmethod
     @cache
-    def within(cls, scope, how, *given):
-        """The rows of a scope, as somebody sees them and as `how(view, rows, *given)` makes it of them."""
+    def within(cls, scope, how, numbers):
+        """The rows of a scope, as somebody sees them and as `how(view, rows, *numbers)` has them."""
 
-        def make(pk, user):
+        def make(pk, user, *given):
             view = cls(request=SimpleNamespace(user=get_user_model()(pk=user)), action="list")
-            narrow = cls.filterset_class({scope: pk}, view.get_queryset()).filters[scope]
-            return how(view, narrow.filter(narrow.parent.queryset, narrow.extra["queryset"].model(pk=pk)), *given)
+            return how(view, view.narrow(scope, pk), *given)
 
-        return Prepared(make)
+        return Prepared(make, numbers)
+
+    def narrow(self, scope, pk):
+        """The rows of the scope of this id, as its filter finds them."""
+        narrow = self.filterset_class({scope: pk}, self.get_queryset()).filters[scope]
+        return narrow.filter(narrow.parent.queryset, narrow.extra["queryset"].model(pk=pk))
 
 
 # Each write is one transaction with the checks it rests on.
