@@ -1,11 +1,13 @@
 """See that no usual call has PostgreSQL read a whole table of tasks, comments or events.
 
-    DATABASE_URL=postgres://… uv run python benchmarks/plans.py
+    DATABASE_URL=postgres://… uv run python benchmarks/plans.py [--analyze]
 
 Asks the million tasks that fill.py made what people ask most, in this process, and has each statement explained that
-reads a row. Exit code 1 where one of TABLES is read from its beginning to its end.
+reads a row. Exit code 1 where one of TABLES is read from its beginning to its end. With `--analyze` it has each run,
+too, and prints how long PostgreSQL alone works for a call: to plan its statements, and to execute them, the third time.
 """
 
+import argparse
 import json
 import sys
 
@@ -64,23 +66,40 @@ def scanned(plan):
     return found.union(*map(scanned, plan.get("Plans", [])))
 
 
-def main():
+def explained(sql, params, options=()):
+    """What PostgreSQL tells of a statement; with ANALYZE among the options it runs it, and tells how long that took."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN ({', '.join(['FORMAT JSON', *options])}) {sql}", params)
+        [plan] = cursor.fetchone()[0]
+    return plan
+
+
+def work(sent):
+    """How many milliseconds PostgreSQL plans and executes these statements, what it needs in memory by then."""
+    for _ in range(3):
+        plans = [explained(*each, ["ANALYZE", "TIMING OFF"]) for each in sent]
+    return [sum(plan[f"{what} Time"] for plan in plans) for what in ("Planning", "Execution")]
+
+
+def main(analyzes):
     world, failures = World(), 0
     client = Client(SERVER_NAME="127.0.0.1", headers=world.headers | {"X-Forwarded-Proto": "https"})
     for name, (method, path, _) in calls(world):
-        for sql, params in statements(client, method, path) if method == "GET" else ():
-            with connection.cursor() as cursor:
-                cursor.execute(f"EXPLAIN (FORMAT JSON) {sql}", params)
-                [plan] = cursor.fetchone()[0]
+        sent = statements(client, method, path) if method == "GET" else []
+        for sql, params in sent:
+            plan = explained(sql, params)
             if found := TABLES & scanned(plan["Plan"]):
                 failures += 1
                 tell(f"{name} reads all of {', '.join(found)}: {json.dumps(plan)[:200]} of {sql[:300]}")
-        tell(f"looked at: {name}")
+        times = "to plan {:.1f} ms, to execute {:.1f} ms".format(*work(sent)) if analyzes else ""
+        tell(f"looked at: {name:40} {times}".rstrip())
     check(not failures, f"{failures} statements read a whole table")
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--analyze", action="store_true", help="print how long PostgreSQL works for each call")
     try:
-        main()
+        main(parser.parse_args().analyze)
     except Failure as failure:
         sys.exit(str(failure))
