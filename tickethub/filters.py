@@ -14,8 +14,10 @@ from django_filters.utils import translate_validation
 from rest_framework.exceptions import ValidationError
 
 
-def refuse_unknown(query_params, known):
-    """Raise ValidationError naming each query parameter that is not among `known`, or has a NUL in it."""
+def refuse_unknown(query_params, known, repeatable=()):
+    """Raise ValidationError naming each query parameter that is not among `known`, has a NUL in it, or is given several
+    times without being `repeatable`: of such one value alone would count.
+    """
     unknown = {name: "There is no such parameter here." for name in query_params if name not in known}
     if unknown:
         raise ValidationError(unknown, code="unknown_parameter")
@@ -24,6 +26,13 @@ def refuse_unknown(query_params, known):
     }
     if with_nul:
         raise ValidationError(with_nul, code="null_characters_not_allowed")
+    repeated = {
+        name: "This may be given once."
+        for name, values in query_params.lists()
+        if len(values) > 1 and name not in repeatable
+    }
+    if repeated:
+        raise ValidationError(repeated, code="repeated")
 
 
 def refuse_blank(query_params, known):
@@ -43,7 +52,8 @@ class StrictFilterBackend(DjangoFilterBackend):
     def asked(self, request, view):
         """The FilterSet of a request, which is valid. Raises ValidationError."""
         known = view.filterset_class.base_filters
-        refuse_unknown(request.query_params, {"limit", "offset", *known})
+        repeatable = {name for name, each in known.items() if isinstance(each, filters.MultipleChoiceFilter)}
+        refuse_unknown(request.query_params, {"limit", "offset", *known}, repeatable)
         refuse_blank(request.query_params, known)
         filterset = self.get_filterset(request, None, view)
         if not filterset.is_valid():

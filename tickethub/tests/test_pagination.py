@@ -136,7 +136,3 @@ def test_the_links_keep_the_filters(client):
     project = Project.objects.first()
     page = client.get("/api/v1/statuses/", {"project": project.key, "limit": 2}).json()
     assert parse_qs(urlsplit(page["next"]).query)["project"] == [project.key]
-
-
-def test_of_a_parameter_told_twice_the_last_counts(client):
-    assert len(client.get("/api/v1/statuses/?limit=1&limit=2").json()["results"]) == 2

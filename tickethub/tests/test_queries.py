@@ -63,6 +63,19 @@ def test_a_filter_without_a_value_never_gives_the_whole_list(client, path, param
             refused(response, 400, errors={parameter: "blank"})
 
 
+REPEATABLE = {("/api/v1/tasks/", name) for name in ("status", "status_category", "priority", "assignee", "label")}
+
+
+@pytest.mark.parametrize(("path", "parameter"), CASES)
+def test_what_is_given_twice_is_refused_unless_any_of_both_is_found(client, path, parameter):
+    value = client.get("/api/v1/tasks/").json()["results"][0].get(parameter, "1")
+    response = client.get(f"{path}?{parameter}={value}&{parameter}={value}")
+    if (path, parameter) in REPEATABLE:
+        assert "repeated" not in response.content.decode()
+    else:
+        refused(response, 400, errors={parameter: "repeated"})
+
+
 @pytest.mark.parametrize("path", [f"/api/v1/{name}/" for name in LISTS])
 @pytest.mark.parametrize("query", ["%ED%A0%80=1", "%FF=%FF", "%00", "=", "a[]=1", "limit[]=1", "__proto__=1", "page=1"])
 def test_a_name_that_no_list_knows_is_refused(client, path, query):
@@ -80,3 +93,7 @@ def test_no_query_of_the_log_gives_a_server_error(client, parameter, value):
     query = {"project": "MAIN", parameter: value}
     response = client.get("/api/v1/events/", query)
     assert response.status_code in {200, 400, 404, 410}, response.content
+
+
+def test_the_log_is_asked_for_one_project(client):
+    refused(client.get("/api/v1/events/?project=MAIN&project=MAIN"), 400, errors={"project": "repeated"})
