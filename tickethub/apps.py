@@ -3,13 +3,14 @@ from django.conf import settings
 from django.contrib.admin.apps import AdminConfig as DjangoAdminConfig
 from django.db.backends.signals import connection_created
 
-from tickethub import metrics
+from tickethub import metrics, times
 
 
 class TicketHubConfig(AppConfig):
     name = "tickethub"
 
     def ready(self):
+        times.load_compiled()
         if settings.METRICS_TOKEN:
             connection_created.connect(metrics.watch_queries)
 

@@ -1,8 +1,11 @@
 """The database has what the models say of it: Django drops some conditional constraints with an index beside them."""
 
+from datetime import UTC, datetime
+
 import pytest
 from django.apps import apps
 from django.db import connection
+from django.db.backends.postgresql import psycopg_any
 from psycopg_pool import ConnectionPool
 
 from tickethub.pool import check
@@ -48,3 +51,14 @@ def test_nobody_is_given_a_connection_that_the_server_has_ended(pool):
     with pool.connection() as lent:
         assert lent.info.backend_pid != ended
         assert lent.execute("SELECT 1").fetchone() == (1,)
+
+
+@on_postgresql
+@pytest.mark.django_db
+def test_times_come_in_utc_by_the_compiled_loader(monkeypatch):
+    monkeypatch.setattr(psycopg_any.BaseTzLoader, "load", lambda *_: pytest.fail("This was Django's"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT '2026-06-01 03:04:05.6+02'::timestamptz, '2026-01-01 00:00-11'::timestamptz")
+        found = cursor.fetchone()
+    assert found == (datetime(2026, 6, 1, 1, 4, 5, 600_000, UTC), datetime(2026, 1, 1, 11, 0, tzinfo=UTC))
+    assert {each.tzinfo for each in found} == {UTC}
