@@ -23,7 +23,7 @@ from tickethub.filters import refuse_unknown
 from tickethub.mail import in_background
 from tickethub.throttling import take
 from tickethub.transactions import in_transaction
-from tickethub.viewsets import GenericViewSet, ListModelMixin, RetrieveModelMixin, StrictPostMixin
+from tickethub.viewsets import GenericViewSet, ListModelMixin, RetrieveModelMixin, StrictPostMixin, UpdateModelMixin
 
 
 class RegisterView(StrictPostMixin, generics.CreateAPIView):
@@ -110,7 +110,7 @@ class PasswordResetView(StrictPostMixin, generics.GenericAPIView):
         )
 
 
-class MeView(generics.RetrieveUpdateDestroyAPIView):
+class MeView(UpdateModelMixin, generics.RetrieveDestroyAPIView):
     """The caller's own account.
 
     get: Get the caller's own account.
@@ -129,7 +129,7 @@ class MeView(generics.RetrieveUpdateDestroyAPIView):
     def patch(self, request, *args, **kwargs):
         if isinstance(request.data, dict) and request.data.get("email", request.user.email) != request.user.email:
             take("register", request.user.pk)  # which tells as well who has an account
-        return super().patch(request, *args, **kwargs)
+        return self.partial_update(request)
 
     def perform_update(self, serializer):
         old = serializer.instance.email

@@ -97,7 +97,7 @@ class TaskViewSet(InProjectViewSet):
         """Raise PreconditionFailed if the client's If-Match names another version than the present one."""
         asked = self.request.headers.get("If-Match")
         if asked is not None and not {"*", etag(task.version)} & set(parse_etags(asked)):
-            raise PreconditionFailed(TaskSerializer(task, context=self.get_serializer_context()).data)
+            raise PreconditionFailed(self.projection.picture(task))
 
     def retrieve(self, request, *args, **kwargs):
         response = super().retrieve(request, *args, **kwargs)
@@ -118,12 +118,12 @@ class TaskViewSet(InProjectViewSet):
         context = self.get_serializer_context()
         # Before all else is checked: what the first one named may be gone by now, and the task stands all the same.
         if task := self.find_standing(context):
-            return Response(self.get_serializer(task).data)
+            return Response(self.projection.picture(task))
         serializer = self.get_serializer(data=request.data, context=context)
         serializer.is_valid(raise_exception=True)
         self.check_object_permissions(request, serializer.validated_data["project"])
-        serializer.save(created_by=request.user)
-        return Response(serializer.data, status=status.HTTP_201_CREATED)
+        task = serializer.save(created_by=request.user)
+        return Response(self.projection.picture(task), status=status.HTTP_201_CREATED)
 
     def find_standing(self, context):
         """The caller's own task of the id that is sent, None if there is none.
@@ -153,7 +153,7 @@ class TaskViewSet(InProjectViewSet):
         task = self.get_object()
         serializer = MoveSerializer(task, data=request.data, context=self.get_serializer_context())
         serializer.is_valid(raise_exception=True)
-        return Response(self.get_serializer(serializer.save()).data)
+        return Response(self.projection.picture(serializer.save()))
 
     @action(detail=False, methods=["post"])
     @in_transaction
@@ -170,7 +170,7 @@ class TaskViewSet(InProjectViewSet):
             self.delete_all(tasks)
             return Response(status=status.HTTP_204_NO_CONTENT)
         changed = {task.pk: task for task in self.change_all(tasks, serializer.validated_data["set"])}
-        return Response({"results": self.get_serializer([changed[pk] for pk in ids], many=True).data})
+        return Response({"results": [self.projection.picture(changed[pk]) for pk in ids]})
 
     def find_all(self, ids):
         """The named tasks, locked, project by project as every writer takes them.

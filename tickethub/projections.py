@@ -3,6 +3,7 @@ times as fast as to make an instance of the model for each row and ask a field f
 """
 
 from functools import cache
+from operator import attrgetter
 
 import orjson
 from rest_framework import renderers, serializers
@@ -55,6 +56,7 @@ class Projection:
                 place = len(self.columns)
                 self.columns += columns
                 self.parts.append((name, slice(place, place + len(columns)) if make else place, make))
+        self.row_of = attrgetter(*(column.replace("__", ".") for column in self.columns))
 
     @classmethod
     @cache
@@ -67,6 +69,10 @@ class Projection:
 
     def show(self, row):
         return {name: make(*row[place]) if make else row[place] for name, place, make in self.parts}
+
+    def picture(self, instance):
+        """What is shown of an instance of the model, as it is in memory."""
+        return self.show(self.row_of(instance))
 
     def get(self, rows):
         """What is shown of the one row. Raises the model's DoesNotExist."""

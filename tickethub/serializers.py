@@ -10,10 +10,19 @@ class ChangedFieldsSerializer(serializers.ModelSerializer):
     """
 
     def get_fields(self):
+        self._declared_fields = {name: field for name, field in self._declared_fields.items() if self.needs(name)}
         fields = super().get_fields()
         for name in self.fixed:  # compared with what stands, not with others' rows: it would tell of hidden ones
             fields[name].validators = []
         return fields
+
+    def get_field_names(self, *args):
+        return [name for name in super().get_field_names(*args) if self.needs(name)]
+
+    def needs(self, name):
+        """Whether a field is to be made. Of a change those alone that are sent: all of them cost more than the rest."""
+        sent = getattr(self, "initial_data", None)
+        return not (self.partial and isinstance(sent, dict)) or name in sent or name in self.fixed
 
     @property
     def fixed(self):

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 from django.contrib.auth import get_user_model
 from django.http import Http404
 from django.utils.functional import cached_property
-from rest_framework import mixins, viewsets
+from rest_framework import mixins, status, viewsets
 from rest_framework.permissions import SAFE_METHODS
 from rest_framework.response import Response
 
@@ -143,12 +143,33 @@ class ListModelMixin:
 # Each write is one transaction with the checks it rests on.
 
 
-class CreateModelMixin(mixins.CreateModelMixin):
-    create = in_transaction(mixins.CreateModelMixin.create)
+class CreateModelMixin:
+    @in_transaction
+    def create(self, request, *args, **kwargs):
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        self.perform_create(serializer)
+        return Response(shown_by(serializer), status=status.HTTP_201_CREATED)
+
+    def perform_create(self, serializer):
+        serializer.save()
 
 
-class UpdateModelMixin(mixins.UpdateModelMixin):
-    partial_update = in_transaction(mixins.UpdateModelMixin.partial_update)
+class UpdateModelMixin:
+    @in_transaction
+    def partial_update(self, request, *args, **kwargs):
+        serializer = self.get_serializer(self.get_object(), data=request.data, partial=True)
+        serializer.is_valid(raise_exception=True)
+        self.perform_update(serializer)
+        return Response(shown_by(serializer))
+
+    def perform_update(self, serializer):
+        serializer.save()
+
+
+def shown_by(serializer):
+    """What is shown of what was saved: a change has made the fields alone that were sent."""
+    return Projection.of(type(serializer)).picture(serializer.instance)
 
 
 class DestroyModelMixin(mixins.DestroyModelMixin):

@@ -17,6 +17,7 @@ from realtime.models import Event
 from realtime.serializers import EventSerializer
 from realtime.things import THINGS
 from tasks.models import Task, TaskRelation
+from tasks.serializers import TaskSerializer
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 from tickethub.projections import JSONRenderer, Projection
 
@@ -55,7 +56,8 @@ def test_columns_show_what_fields_would(name):
     shown = [projection.show(row) for row in projection.read(rows.order_by("pk"))]
     by_fields = serializer(rows.order_by("pk"), many=True).data
     assert shown
-    assert json.loads(JSONRenderer().render(shown)) == json.loads(json.dumps(by_fields, cls=JSONEncoder))
+    for way in (shown, [projection.picture(row) for row in rows.order_by("pk")]):
+        assert json.loads(JSONRenderer().render(way)) == json.loads(json.dumps(by_fields, cls=JSONEncoder))
 
 
 def test_a_project_is_shown_with_the_role_of_who_looks(user):
@@ -69,6 +71,14 @@ def test_rows_are_read_in_one_query_however_many(name, django_assert_num_queries
     rows, serializer = ROWS[name]
     with django_assert_num_queries(1):
         list(Projection.of(serializer).read(rows))
+
+
+def test_of_a_change_those_fields_alone_are_made_that_are_sent(user):
+    task = Task.objects.first()
+    sent = {"title": "Tea", "nonsense": 1}
+    assert set(TaskSerializer(task, data=sent, partial=True).fields) == {"title", *TaskSerializer.Meta.fixed}
+    assert set(TaskSerializer(task, data=["title"], partial=True).fields) == set(TaskSerializer.Meta.fields)
+    assert set(TaskSerializer(data={"title": "Tea"}).fields) == set(TaskSerializer.Meta.fields)
 
 
 def test_there_is_something_of_everything():
