@@ -5,6 +5,7 @@ query of a few rows takes PostgreSQL longer than to find them.
 """
 
 from contextlib import nullcontext
+from copy import copy
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
@@ -49,11 +50,12 @@ class Prepared:
     """A query by ids. Its rows are instances with what `select_related` joins to them, or columns.
 
     `make` gives the QuerySet for some ids and, last, so many `numbers`: those of a slice, which Django writes into the
-    SQL itself. It is asked once for each connection, so it may look at nothing but these.
+    SQL itself. It is asked once, so it may look at nothing but these.
     """
 
     def __init__(self, make, numbers=0):
         self.make, self.numbers = make, numbers
+        self.statement = None
 
     def first(self, *given):
         """The first row for these ids, or None: also for what is no id."""
@@ -61,41 +63,37 @@ class Prepared:
 
     def all(self, *given):
         """The rows for these ids, one after another; none for what is no id."""
-        connection = connections[DEFAULT_DB_ALIAS]
-        # Kept by the connection, so that they go with it.
-        statements = vars(connection).setdefault("prepared_statements", {})
-        if self not in statements:
-            statements[self] = Statement(self.make, len(given) - self.numbers, self.numbers, connection)
+        if self.statement is None:  # two threads may make it at once, and one like the other
+            self.statement = Statement(self.make, len(given) - self.numbers, self.numbers)
         with plans_kept():
-            return statements[self].all(given)
+            return self.statement.all(given)
 
 
 class Statement:
-    """The SQL of a query on a connection. Like the connection, it is one thread's."""
+    """The SQL of a query, and what makes rows of its answer. All threads share it: nothing in it changes."""
 
     field = models.UUIDField()
 
-    def __init__(self, make, ids, numbers, connection):
-        self.connection = connection
+    def __init__(self, make, ids, numbers):
+        database = connections[DEFAULT_DB_ALIAS]
         ids = [uuid4() for _ in range(ids)]
         self.stand_ins = [str(10**17 + place) for place in range(numbers)]  # no SQL of ours has such numbers
         self.rows = make(*ids, *map(int, self.stand_ins))
-        compiler = self.rows.query.get_compiler(connection=connection)
-        self.sql, self.params = compiler.as_sql()
-        marks = [self.param(each) for each in ids]
+        self.compiler = self.rows.query.get_compiler(connection=database)
+        self.sql, self.params = self.compiler.as_sql()
+        marks = [self.param(each, database) for each in ids]
         self.places = [(place, marks.index(param)) for place, param in enumerate(self.params) if param in marks]
-        compiler.as_sql = lambda: self.asked
-        self.rows.query.get_compiler = lambda *_, **__: compiler
 
-    def param(self, value):
-        return self.field.get_db_prep_value(value, self.connection)
+    def param(self, value, database):
+        return self.field.get_db_prep_value(value, database)
 
     def all(self, given):
-        if self.rows.query.select_for_update and not self.connection.in_atomic_block:  # as Django has it
+        database = connections[DEFAULT_DB_ALIAS]
+        if self.rows.query.select_for_update and not database.in_atomic_block:  # as Django has it
             raise transaction.TransactionManagementError("select_for_update cannot be used outside of a transaction.")
         ids = len(given) - len(self.stand_ins)
         try:
-            values = [self.param(value) for value in given[:ids]]
+            values = [self.param(value, database) for value in given[:ids]]
         except ValidationError:
             return iter(())
         sql, params = self.sql, list(self.params)
@@ -103,5 +101,13 @@ class Statement:
             sql = sql.replace(stand_in, f"{number:d}")
         for place, which in self.places:
             params[place] = values[which]
-        self.asked = sql, params
-        return iter(list(self.rows._iterable_class(self.rows)))
+        return iter(list(self.asked(database, sql, params)))
+
+    def asked(self, database, sql, params):
+        """The rows, to be had by this SQL on this connection. Django's own copies would take it apart and clone it."""
+        compiler, query = copy(self.compiler), copy(self.rows.query)
+        compiler.connection, compiler.as_sql = database, lambda: (sql, params)
+        query.get_compiler = lambda *_, **__: compiler
+        rows = type(self.rows).__new__(type(self.rows))
+        vars(rows).update(vars(self.rows), _query=query)
+        return rows._iterable_class(rows)

@@ -56,7 +56,7 @@ class Projection:
                 place = len(self.columns)
                 self.columns += columns
                 self.parts.append((name, slice(place, place + len(columns)) if make else place, make))
-        self.row_of = attrgetter(*(column.replace("__", ".") for column in self.columns))
+        self.getters = [attrgetter(column.replace("__", ".")) for column in self.columns]
 
     @classmethod
     @cache
@@ -72,7 +72,7 @@ class Projection:
 
     def picture(self, instance):
         """What is shown of an instance of the model, as it is in memory."""
-        return self.show(self.row_of(instance))
+        return self.show([get(instance) for get in self.getters])
 
     def get(self, rows):
         """What is shown of the one row. Raises the model's DoesNotExist."""
