@@ -5,6 +5,7 @@ from django.db import models, transaction
 
 from projects.models import Project
 from tasks import positions
+from tickethub.errors import Overtaken
 from tickethub.models import ProjectCounter
 from tickethub.prepared import Prepared
 
@@ -77,10 +78,15 @@ class Board(ProjectCounter, models.Model):
         return self.place_beside(self.tasks.get(pk=task.pk), before=before, mover=mover)
 
     def values_of_move(self, task, *, status=None, before=None, after=None):
-        """What a task gets that goes beside another on the board, or last, and into a status."""
+        """What a task gets that goes beside another on the board, or last, and into a status.
+
+        Raises Overtaken if the other one was deleted while this waited for the board.
+        """
         values = {} if status in {None, task.status} else {"status": status}
         if before or after:
-            beside = self.tasks.get(pk=(before or after).pk)
+            beside = self.tasks.filter(pk=(before or after).pk).first()
+            if beside is None:
+                raise Overtaken
             values["position"] = self.place_beside(beside, before=before is not None, mover=task)
         elif values:
             values["position"] = self.last_place()

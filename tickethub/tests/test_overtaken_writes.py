@@ -145,6 +145,20 @@ def test_what_waited_for_its_end_is_answered_as_after_it(as_user, write, end):
         assert answer.json()["code"] == "archived"
 
 
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_nothing_goes_beside_a_task_that_went_while_it_waited(as_user, place):
+    site = Site()
+    move = f"tasks/{site.task.pk}/move/", {place: str(site.other.pk)}
+    mover = as_user(site.membership.user)
+    with transaction.atomic():
+        site.other.delete()
+        moving = InThread(partial(send, mover, "post", *move))
+        sleep(0.3)
+    answer = moving.result()
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["errors"][place][0]["code"] == "does_not_exist"
+
+
 def close_account(user):
     user.is_active = False
     user.save(update_fields=["is_active"])
