@@ -81,6 +81,7 @@ class Statement:
         self.rows = make(*ids, *map(int, self.stand_ins))
         self.compiler = self.rows.query.get_compiler(connection=database)
         self.sql, self.params = self.compiler.as_sql()
+        self.compiler.connection = None  # that of the thread which came first, and may end
         marks = [self.param(each, database) for each in ids]
         self.places = [(place, marks.index(param)) for place, param in enumerate(self.params) if param in marks]
 
