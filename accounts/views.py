@@ -23,7 +23,14 @@ from tickethub.filters import refuse_unknown
 from tickethub.mail import in_background
 from tickethub.throttling import take
 from tickethub.transactions import in_transaction
-from tickethub.viewsets import GenericViewSet, ListModelMixin, RetrieveModelMixin, StrictPostMixin, UpdateModelMixin
+from tickethub.viewsets import (
+    GenericViewSet,
+    ListModelMixin,
+    RetrieveModelMixin,
+    StrictPostMixin,
+    UpdateModelMixin,
+    shown_by,
+)
 
 
 class RegisterView(StrictPostMixin, generics.CreateAPIView):
@@ -33,6 +40,12 @@ class RegisterView(StrictPostMixin, generics.CreateAPIView):
     authentication_classes = []
     permission_classes = [AllowAny]
     throttle_scope = "register"
+
+    def create(self, request, *args, **kwargs):
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        self.perform_create(serializer)
+        return Response(shown_by(serializer), status=status.HTTP_201_CREATED)
 
 
 class LoginView(StrictPostMixin, TokenObtainPairView):

@@ -1,5 +1,7 @@
 """What serializers of all apps share."""
 
+from functools import cache
+
 from rest_framework import serializers
 
 
@@ -20,9 +22,20 @@ class ChangedFieldsSerializer(serializers.ModelSerializer):
         return [name for name in super().get_field_names(*args) if self.needs(name)]
 
     def needs(self, name):
-        """Whether a field is to be made. Of a change those alone that are sent: all of them cost more than the rest."""
+        """Whether a field is to be made. Of what is written those alone that are sent, or that say something when they
+        are not: all of them cost more than the rest.
+        """
         sent = getattr(self, "initial_data", None)
-        return not (self.partial and isinstance(sent, dict)) or name in sent or name in self.fixed
+        if type(sent) is not dict or name in sent:
+            return True
+        return name in (self.fixed if self.partial else self.told_when_left_out())
+
+    @classmethod
+    @cache
+    def told_when_left_out(cls):
+        """The names of what a creation needs, or fills with a default."""
+        fields = cls().fields.items()
+        return {name for name, field in fields if field.required or field.default is not serializers.empty}
 
     @property
     def fixed(self):

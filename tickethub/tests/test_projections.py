@@ -73,12 +73,13 @@ def test_rows_are_read_in_one_query_however_many(name, django_assert_num_queries
         list(Projection.of(serializer).read(rows))
 
 
-def test_of_a_change_those_fields_alone_are_made_that_are_sent(user):
+def test_of_what_is_written_those_fields_alone_are_made_that_are_sent_or_missed(user):
     task = Task.objects.first()
     sent = {"title": "Tea", "nonsense": 1}
     assert set(TaskSerializer(task, data=sent, partial=True).fields) == {"title", *TaskSerializer.Meta.fixed}
     assert set(TaskSerializer(task, data=["title"], partial=True).fields) == set(TaskSerializer.Meta.fields)
-    assert set(TaskSerializer(data={"title": "Tea"}).fields) == set(TaskSerializer.Meta.fields)
+    assert set(TaskSerializer(data={"due_date": None}).fields) == {"project", "title", "due_date"}
+    assert set(TaskSerializer(data=["title"]).fields) == set(TaskSerializer.Meta.fields)
 
 
 def test_there_is_something_of_everything():
