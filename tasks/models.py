@@ -36,10 +36,12 @@ class TaskQuerySet(InProjectQuerySet):
 
     def of_assignee(self, user, project=None):
         """Those that `user` is assigned to, in one project or in all, newest first unless they are ordered anew."""
-        if connection.vendor != "postgresql":
-            return self.filter(pk__in=Task.assignees.through.objects.filter(user=user).values("task"))
-        asked = {"assignments__user": user} | ({"assignments__project": project} if project else {})
-        return self.filter(**asked).order_by("-assignments__created_at", "-assignments__task")
+        found = self.filter(assignments__user=user)
+        if not Assignment.is_complete():
+            return found
+        if project:
+            found = found.filter(assignments__project=project)
+        return found.order_by("-assignments__created_at", "-assignments__task")
 
     def count(self):
         counts = self.counted_elsewhere()
@@ -53,7 +55,7 @@ class TaskQuerySet(InProjectQuerySet):
         if asked is None:
             return None
         if any(name.startswith("user") for name, _ in asked):
-            return count_of(Assignment.objects.filter(*map(quickly, asked)))
+            return count_of(Assignment.objects.filter(*map(quickly, asked))) if Assignment.is_complete() else None
         there = models.F("last_number") - models.F("deleted")
         return Board.objects.filter(*map(models.Q, asked)).values_list(there, flat=True)
 
@@ -261,10 +263,15 @@ class Assignment(models.Model):
     def __str__(self):
         return f"{self.user_id} of {self.task_id}"
 
+    @staticmethod
+    def is_complete():
+        """Whether the database has the project and the age of the task in the row."""
+        return connection.vendor == "postgresql"
+
     @classmethod
     def of_task(cls, task, project=None):
         """Those of a task. PostgreSQL, which is to look at many tasks, is helped by their project."""
-        known = {"project": project} if project and connection.vendor == "postgresql" else {}
+        known = {"project": project} if project and cls.is_complete() else {}
         return cls.objects.filter(task=task, **known)
 
 
