@@ -36,12 +36,10 @@ class TaskQuerySet(InProjectQuerySet):
 
     def of_assignee(self, user, project=None):
         """Those that `user` is assigned to, in one project or in all, newest first unless they are ordered anew."""
-        found = self.filter(assignments__user=user)
         if not Assignment.is_complete():
-            return found
-        if project:
-            found = found.filter(assignments__project=project)
-        return found.order_by("-assignments__created_at", "-assignments__task")
+            return self.filter(assignments__user=user)
+        asked = {"assignments__user": user} | ({"assignments__project": project} if project else {})
+        return self.filter(**asked).order_by("-assignments__created_at", "-assignments__task")
 
     def count(self):
         counts = self.counted_elsewhere()
