@@ -40,6 +40,10 @@ class InProject:
             return self.none()
         return self.filter(project__in=Project.ids_of(user))
 
+    def visible_in(self, project, user):
+        """Those of one project, seen by `user`: the database looks at a membership once, and not for each row."""
+        return self.filter(project=Project.ids_of(user).filter(project=project)[:1])
+
 
 class InProjectQuerySet(InProject, TrackedQuerySet):
     pass
