@@ -1,6 +1,7 @@
-"""Many new tasks at once."""
+"""New tasks, one or many at once."""
 
 from django.db import models, transaction
+from django.utils import timezone
 
 from tasks import positions
 from tasks.board import Board
@@ -35,6 +36,17 @@ def place(tasks):
     last = Board(tasks[0].project_id).places.last()
     for task in tasks:
         task.position = last = positions.after(last)
+
+
+def make(task, **ids):
+    """Write a new task, with whom and what it has, as the next and last one on its board; gives it."""
+    with transaction.atomic(savepoint=False):
+        task.prepare_new()
+        at = timezone.now()
+        task.mind_completion(at)
+        vars(task).update(ids, created_at=at, updated_at=at)
+        make_all([task])
+    return task
 
 
 def make_all(tasks):

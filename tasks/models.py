@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import connection, models, transaction
 from django.db.models.functions import Greatest, Least
 from django.db.models.lookups import Exact, In
-from django.db.models.signals import m2m_changed, post_save
+from django.db.models.signals import m2m_changed
 from django.db.models.sql.where import AND
 from django.dispatch import receiver
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 
 from projects.models import InProjectQuerySet, Label, Project, Status, as_uuid
 from tasks.board import Board
-from tasks.bulk import IDS, children_first, delete_all, kept_in, take_off
+from tasks.bulk import IDS, children_first, delete_all, take_off
 from tasks.expressions import IdsOf, quickly
 from tickethub.errors import Overtaken
 from tickethub.models import TrackedModel, TrackedQuerySet, count_of
@@ -275,15 +275,6 @@ class Assignment(models.Model):
 
 def ids_in(rows):
     return sorted(map(str, rows.order_by().values_list("pk", flat=True)))
-
-
-@receiver(post_save, sender=Task)
-def hang_on(sender, instance, **kwargs):
-    """Write whom and what a new task `begins_with`: before the log, which is connected later, tells of the task."""
-    for name, ids in instance.__dict__.pop("begins_with", {}).items():
-        model, column = kept_in(name)
-        model.objects.bulk_create(model(task=instance, **{column: pk}) for pk in ids)
-        setattr(instance, IDS[name], ids)
 
 
 @receiver(m2m_changed, sender=Task.assignees.through)

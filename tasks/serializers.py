@@ -8,6 +8,7 @@ from projects.models import Label, Membership, Status, as_uuid
 from projects.serializers import ProjectField
 from tasks.board import Board
 from tasks.bulk import IDS, change_all
+from tasks.making import make
 from tasks.models import Task, TaskRelation
 from tickethub.projections import ComposedField
 from tickethub.serializers import ChangedFieldsSerializer
@@ -183,11 +184,8 @@ class TaskSerializer(ChangedFieldsSerializer):
         return parent
 
     def create(self, validated_data):
-        related = {name: validated_data.pop(name, []) for name in IDS}
-        task = Task(**validated_data)
-        task.begins_with = related
-        task.save()
-        return task
+        related = {ids: validated_data.pop(name, []) for name, ids in IDS.items()}
+        return make(Task(**validated_data), **related)
 
     def update(self, instance, validated_data):
         [task] = change_all([instance], validated_data)
