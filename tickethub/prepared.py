@@ -81,7 +81,9 @@ class Statement:
         self.rows = make(*ids, *map(int, self.stand_ins))
         self.compiler = self.rows.query.get_compiler(connection=database)
         self.sql, self.params = self.compiler.as_sql()
-        self.compiler.connection = None  # that of the thread which came first, and may end
+        # Those of SQLite are methods of a connection: that of the thread which came first, and may end.
+        self.converters = self.converters_of(self.compiler) if database.vendor == "postgresql" else None
+        self.compiler.connection = None
         marks = [self.param(each, database) for each in ids]
         self.places = [(place, marks.index(param)) for place, param in enumerate(self.params) if param in marks]
 
@@ -105,10 +107,25 @@ class Statement:
         return iter(list(self.asked(database, sql, params)))
 
     def asked(self, database, sql, params):
-        """The rows, to be had by this SQL on this connection. Django's own copies would take it apart and clone it."""
+        """The rows, to be had by this SQL on this connection. Django's own copies would take it apart, clone it, and
+        look anew for what makes values of what the database gives.
+        """
         compiler, query = copy(self.compiler), copy(self.rows.query)
-        compiler.connection, compiler.as_sql = database, lambda: (sql, params)
+        compiler.connection = database
+        with database.cursor() as cursor:
+            cursor.execute(sql, params)
+            found = cursor.fetchall()
+        if compiler.has_extra_select:  # columns to order by alone
+            found = [row[: compiler.col_count] for row in found]
+        converters = self.converters_of(compiler) if self.converters is None else self.converters
+        if converters:
+            found = map(tuple, compiler.apply_converters(found, converters))
+        compiler.execute_sql = compiler.results_iter = lambda *_, **__: iter(found)
         query.get_compiler = lambda *_, **__: compiler
         rows = type(self.rows).__new__(type(self.rows))
         vars(rows).update(vars(self.rows), _query=query)
         return rows._iterable_class(rows)
+
+    @staticmethod
+    def converters_of(compiler):
+        return compiler.get_converters([expression for expression, *_ in compiler.select[: compiler.col_count]])

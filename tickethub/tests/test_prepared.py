@@ -53,6 +53,16 @@ def test_columns_are_those_of_the_queryset(sessions):
     assert prepared.first(uuid4()) is None
 
 
+def test_what_is_ordered_by_alone_is_no_column(sessions):
+    made = Prepared(
+        lambda pk: Session.objects.filter(pk=pk).order_by("created_at").distinct().values_list("user__email")
+    )
+    flat = Prepared(lambda pk: Session.objects.filter(pk=pk).values_list("user", flat=True))
+    for session in [*sessions, *sessions]:
+        assert list(made.all(session.pk)) == [(session.user.email,)]
+        assert list(flat.all(session.pk)) == [session.user_id]
+
+
 def test_a_row_that_is_not_there_or_does_not_fit_is_none(sessions):
     prepared, (one, other) = Prepared(rows), sessions
     assert prepared.first(one.pk, other.user_id) is None
