@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from datetime import timedelta
 
 import jwt
@@ -9,10 +10,12 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 from rest_framework.test import APIClient
+from rest_framework_simplejwt.backends import TokenBackend
 
 from accounts.models import Session
 from accounts.tests.checks import nothing_changes, refused
 from accounts.tests.factories import UserFactory, log_in
+from accounts.tokens import AccessToken
 
 pytestmark = pytest.mark.django_db
 REFRESH = "/api/v1/auth/token/refresh/"
@@ -62,6 +65,17 @@ def test_a_token_says_whom_it_is_from_and_for(token):
 def test_an_access_token_lasts_ten_minutes(token):
     claims = claims_of(token.access_token)
     assert claims["exp"] - claims["iat"] == 600
+
+
+def test_a_token_is_read_once_and_ends_all_the_same(token, monkeypatch):
+    access = signed(claims_of(token.access_token) | {"exp": int(time.time()) + 2})
+    assert use(access).status_code == 200
+    with monkeypatch.context() as patched:
+        patched.delattr(TokenBackend, "decode")
+        assert use(access).status_code == 200
+    AccessToken(access)["exp"] = 2**33  # of this token alone, not of what is remembered
+    time.sleep(2.1)
+    refused(use(access), 401, "token_not_valid")
 
 
 def test_tokens_have_a_key_of_their_own(token):
