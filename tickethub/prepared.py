@@ -6,6 +6,7 @@ query of a few rows takes PostgreSQL longer than to find them.
 
 from contextlib import nullcontext
 from copy import copy
+from itertools import chain
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
@@ -111,12 +112,8 @@ class Statement:
         look anew for what makes values of what the database gives.
         """
         compiler, query = copy(self.compiler), copy(self.rows.query)
-        compiler.connection = database
-        with database.cursor() as cursor:
-            cursor.execute(sql, params)
-            found = cursor.fetchall()
-        if compiler.has_extra_select:  # columns to order by alone
-            found = [row[: compiler.col_count] for row in found]
+        compiler.connection, compiler.as_sql = database, lambda: (sql, params)
+        found = list(chain.from_iterable(compiler.execute_sql()))
         converters = self.converters_of(compiler) if self.converters is None else self.converters
         if converters:
             found = map(tuple, compiler.apply_converters(found, converters))

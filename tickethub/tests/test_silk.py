@@ -84,6 +84,15 @@ def test_silk_shows_staff_what_requests_cost(client, staff, as_user):
     assert recorded.num_sql_queries > 0
 
 
+def test_silk_sees_sql_that_is_kept(staff, as_user):
+    project = ProjectFactory(owner=staff)
+    for _ in range(2):  # the first makes the SQL, the second has it
+        as_user(staff).get(f"/api/v1/projects/{project.pk}/")
+
+    asked = [list(request.queries.values_list("query", flat=True)) for request in Request.objects.all()]
+    assert [sum('FROM "projects_project"' in sql for sql in queries) for queries in asked] == [1, 1]
+
+
 def test_its_pages_alone_may_run_the_scripts_in_them(client, staff):
     client.force_login(staff)
 
