@@ -74,6 +74,8 @@ class TrackedQuerySet(models.QuerySet):
         with transaction.atomic(savepoint=False):
             for some in batched(rows, ROWS_AT_ONCE):
                 self._insert(some, fields=self.model._meta.concrete_fields, using=self.db, raw=True)
+            for row in rows:
+                row._state.adding, row._state.db = False, self.db
             rows_made.send(sender=self.model, rows=rows)
 
     def locked(self):

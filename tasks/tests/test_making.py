@@ -65,6 +65,14 @@ def test_they_are_the_last_on_the_board_and_as_old_as_told():
     assert first.project.tasks.get(number=5).created_at == LONG_AGO
 
 
+def test_what_was_made_can_be_saved_again():
+    status = ProjectFactory().statuses.get(is_default=True)
+    task = making.make(Task(project=status.project, title="Old", status=status), assignee_ids=[], label_ids=[])
+    task.title = "New"
+    task.save()
+    assert (Task.objects.get().title, Task.objects.get().version) == ("New", 2)
+
+
 def test_the_number_of_queries_is_the_same_for_many():
     project, user = ProjectFactory(), UserFactory()
     label = LabelFactory(project=project)
