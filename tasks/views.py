@@ -15,7 +15,6 @@ from accounts.models import User
 from projects.models import Membership
 from projects.permissions import IsProjectMember
 from projects.viewsets import InProjectViewSet
-from tasks.board import Board
 from tasks.bulk import SpentId, delete_all
 from tasks.filters import TaskFilter, TaskRelationFilter
 from tasks.models import Task, TaskRelation
@@ -29,7 +28,7 @@ from tasks.serializers import (
     TaskSerializer,
 )
 from tickethub.errors import Conflict, PreconditionFailed
-from tickethub.transactions import in_transaction
+from tickethub.transactions import hold, in_transaction
 from tickethub.viewsets import CreateModelMixin, DestroyModelMixin, GenericViewSet, ListModelMixin
 
 
@@ -136,7 +135,7 @@ class TaskViewSet(InProjectViewSet):
             return None
         project = sent.validated_data["project"]
         self.check_object_permissions(self.request, project)
-        Board.locked(project.pk)  # so that of two such POSTs at once the second finds what the first made
+        hold(sent.validated_data["id"])  # so that of two such POSTs at once the second finds what the first made
         task = Task.objects.with_all_shown().filter(pk=sent.validated_data["id"]).first()
         is_own = task and (task.created_by_id, task.project_id) == (self.request.user.pk, project.pk)
         if not is_own and (task or SpentId.objects.filter(pk=sent.validated_data["id"]).exists()):

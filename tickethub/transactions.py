@@ -29,6 +29,13 @@ def check_again(check, *args):
         checks.add((check, *args))
 
 
+def hold(pk):
+    """Have other transactions that hold this UUID wait until this one ends. Those of SQLite do so for any."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [pk.int % 2**63])
+
+
 def in_transaction(handler):
     """Make a view's handler one transaction, done again when another one came between: nothing of it stands then.
 

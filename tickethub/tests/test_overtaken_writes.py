@@ -6,15 +6,17 @@ from functools import partial
 from threading import Event, Thread, current_thread
 from time import sleep
 from unittest.mock import patch
+from uuid import uuid4
 
 import pytest
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from comments.tests.factories import CommentFactory
-from projects.models import Project
+from projects.models import Label, Project
 from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory
+from tasks.board import Board
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -157,6 +159,22 @@ def test_nothing_goes_beside_a_task_that_went_while_it_waited(as_user, place):
     answer = moving.result()
     assert answer.status_code == 400, answer.content
     assert answer.json()["errors"][place][0]["code"] == "does_not_exist"
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
+@pytest.mark.parametrize("sent", [{}, {"id": str(uuid4())}], ids=["without an id", "with one"])
+def test_a_new_task_waits_for_what_it_names_before_it_locks_the_board(as_user, sent):
+    """All writers lock in one order, or two would wait for each other."""
+    site = Site()
+    writer = as_user(site.membership.user)
+    body = {"project": str(site.project.pk), "title": "New", "labels": [str(site.label.pk)], **sent}
+    with transaction.atomic():
+        assert Label.objects.filter(pk=site.label.pk).locked().get()
+        making = InThread(partial(send, writer, "post", "tasks/", body))
+        sleep(0.3)
+        assert making.is_alive()
+        assert Board.objects.select_for_update(nowait=True).get(pk=site.project.pk)
+    assert making.result().status_code == 201
 
 
 def close_account(user):
