@@ -28,6 +28,7 @@ def calls(world):
     yield from ((f"{place}: {asked.name}", asked.ours[0]) for place, asked in enumerate(ours) if not asked.writes)
     filters = {
         "of a status": {"status": "done"},
+        "column of the board": {"status": "todo", "ordering": "position"},
         "of nobody": {"assignee": "none"},
         "made by one": {"created_by": world.person},
         "children": {"parent": task},

@@ -142,6 +142,7 @@ class Task(TrackedModel):
             models.Index(fields=["project", "-created_at", "-id"], name="task_newest"),
             models.Index(fields=["status", "-created_at", "-id", "project"], name="task_newest_of_status"),
             models.Index(fields=["created_by", "-created_at", "-id", "project"], name="task_newest_of_maker"),
+            models.Index(fields=["status", "position", "id", "project"], name="task_placed_of_status"),
             models.Index(fields=["project", "priority", "id"], name="task_by_priority"),
             models.Index(fields=["project", "due_date", "id"], name="task_by_due_date"),
             models.Index(fields=["project", "updated_at", "id"], name="task_by_update"),

@@ -51,6 +51,7 @@ class TaskViewSet(InProjectViewSet):
     permission_classes = [IsAuthenticated, IsProjectMember, MayDelete]
     filterset_class = TaskFilter
     lookup_value_converter = "str"
+    apart = {"position", "-position"}
 
     def is_asked_alike(self, request):
         """Also of one person, newest first: their assignments stand in that order in an index, however many."""

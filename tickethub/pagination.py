@@ -44,40 +44,45 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
             found = list(queryset.values_list("pk", Window(Count("*")))[: self.limit])
             self.count = found[0][1] if found else 0
             return list(view.shown(queryset).filter(pk__in=[pk for pk, _ in found]))
-        return self.page(self.get_count(queryset), lambda how, *numbers: how(view, queryset, *numbers))
+        apart = any(str(order) in view.apart for order in queryset.query.order_by[:1])
+        first_page = shown_from if apart else shown_first
+        return self.page(self.get_count(queryset), lambda how, *numbers: how(view, queryset, *numbers), first_page)
 
     def paginate_alike(self, request, rows):
         """The page of a list that is asked so often that its SQL is made once. `rows` gives what is got as `how(view,
         rows, *numbers)` has it.
         """
         self.prepare(request)
-        return self.page(sum(rows(counted)), rows)
+        return self.page(sum(rows(counted)), rows, shown_first)
 
     def prepare(self, request):
         self.request, self.limit, self.offset = request, self.get_limit(request), self.get_offset(request)
 
-    def page(self, count, rows):
+    def page(self, count, rows, first_page):
+        """`first_page` is how PostgreSQL gets the first of many."""
         self.count = count
         if self.offset >= count:
             return []
-        if self.offset or connection.vendor == "sqlite":
-            return list(rows(shown_from, self.offset, self.limit))
-        # Of a few, PostgreSQL is not told that it could stop early: it would look for them in the order of the list,
-        # past everything else, rather than by what they have in common.
-        return list(rows(shown_first, self.limit) if count > self.limit else rows(shown_all))[: self.limit]
+        if connection.vendor == "postgresql" and count <= self.limit and not self.offset:
+            # Of a few it is not told that it could stop early: it would look for them in the order of the list, past
+            # everything else, rather than by what they have in common.
+            return list(rows(shown_all))
+        return list(
+            rows(shown_from if self.offset or connection.vendor == "sqlite" else first_page, self.offset, self.limit)
+        )
 
 
 def shown_all(view, rows):
     return view.shown(rows)
 
 
-def shown_first(view, rows, limit):
-    return view.shown(rows)[:limit]
+def shown_first(view, rows, offset, limit):
+    return view.shown(rows)[offset : offset + limit]
 
 
 def shown_from(view, rows, offset, limit):
     """The ids of the page come first where all else would be put together like what is shown: on PostgreSQL what is
-    skipped, on SQLite whatever is to be sorted.
+    skipped, on SQLite whatever is to be sorted; or where an index knows them without the rows.
     """
     return view.shown(rows).filter(pk__in=rows.values("pk")[offset : offset + limit])
 

@@ -106,6 +106,10 @@ class RetrieveModelMixin:
 
 
 class ListModelMixin:
+    # Orders in which what has something in common stands together, such as what is done. PostgreSQL takes it to be
+    # spread evenly, and would read on and on for the first that a filter finds.
+    apart = frozenset()
+
     def list(self, request, *args, **kwargs):
         asked = StrictFilterBackend().asked(request, self)
         if scope := self.scope_of(asked):

@@ -87,3 +87,16 @@ def test_relations(api, project):
         TaskRelationFactory(source=source)
     assert [queries_of(api, "/api/v1/relations/", query, 30) for query in queries] == at_one
     assert max(at_one) <= MOST
+
+
+def test_on_the_board_the_first_of_many_are_found_by_their_ids(api, project, make):
+    """An index alone knows those: of a status that few have, tasks stand far behind all that is done."""
+    make(3)
+    asked = {"project": "PROJ", "status_category": ["todo", "in_progress"], "limit": 2}
+    for ordering in ("position", "-position", "number"):
+        with CaptureQueriesContext(connection) as queries:
+            answer = api.get("/api/v1/tasks/", asked | {"ordering": ordering}).json()
+        in_order = project.tasks.order_by(ordering).values_list("pk", flat=True)[:2]
+        assert (answer["count"], [task["id"] for task in answer["results"]]) == (4, [str(pk) for pk in in_order])
+        ids_first = "LIMIT 2" in queries[-1]["sql"].partition('"tasks_task"."id" IN (SELECT')[2]
+        assert ids_first == ("position" in ordering or connection.vendor == "sqlite")
