@@ -42,6 +42,7 @@ class RegisterView(StrictPostMixin, generics.CreateAPIView):
     throttle_scope = "register"
 
     def create(self, request, *args, **kwargs):
+        """In no transaction, unlike what else is made: to hash a password takes long, and SQLite has one writer."""
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         self.perform_create(serializer)
