@@ -45,8 +45,8 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
             self.count = found[0][1] if found else 0
             return list(view.shown(queryset).filter(pk__in=[pk for pk, _ in found]))
         apart = any(str(order) in view.apart for order in queryset.query.order_by[:1])
-        first_page = shown_from if apart else shown_first
-        return self.page(self.get_count(queryset), lambda how, *numbers: how(view, queryset, *numbers), first_page)
+        how = shown_from if apart else shown_first
+        return self.page(self.get_count(queryset), lambda how, *numbers: how(view, queryset, *numbers), how)
 
     def paginate_alike(self, request, rows):
         """The page of a list that is asked so often that its SQL is made once. `rows` gives what is got as `how(view,
@@ -58,18 +58,18 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
     def prepare(self, request):
         self.request, self.limit, self.offset = request, self.get_limit(request), self.get_offset(request)
 
-    def page(self, count, rows, first_page):
-        """`first_page` is how PostgreSQL gets the first of many."""
+    def page(self, count, rows, how):
+        """`how` PostgreSQL gets the first of many. Never more than `limit`, whatever came since they were counted."""
         self.count = count
         if self.offset >= count:
             return []
-        if connection.vendor == "postgresql" and count <= self.limit and not self.offset:
+        if self.offset or connection.vendor == "sqlite":
+            how = shown_from
+        elif count <= self.limit:
             # Of a few it is not told that it could stop early: it would look for them in the order of the list, past
             # everything else, rather than by what they have in common.
-            return list(rows(shown_all))
-        return list(
-            rows(shown_from if self.offset or connection.vendor == "sqlite" else first_page, self.offset, self.limit)
-        )
+            return list(rows(shown_all))[: self.limit]
+        return list(rows(how, self.offset, self.limit))
 
 
 def shown_all(view, rows):

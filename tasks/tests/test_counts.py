@@ -3,10 +3,12 @@
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import F
 from django.test.utils import CaptureQueriesContext
 
 from projects.models import Project
 from projects.tests.factories import ProjectFactory
+from tasks.board import Board
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
 
@@ -58,6 +60,12 @@ def test_what_went_past_the_application_is_counted_anew(counts, project, capsys)
     assert counts() == [4, 2, 2, 2]
     assert "0 projects had" in (told := capsys.readouterr().out)
     assert "1 projects had" in told
+
+
+@pytest.mark.parametrize("query", [{}, {"project": "PROJ"}, {"ordering": "-position"}])
+def test_a_page_is_no_longer_than_asked_though_more_came_since_they_were_counted(counts, api, query):
+    Board.objects.update(deleted=F("last_number") - 1)  # one task in each project, the boards say
+    assert len(api.get(TASKS, query | {"limit": 2}).json()["results"]) == 2
 
 
 @pytest.mark.parametrize("query", [{}, {"project": "PROJ"}, {"project": "PROJ", "ordering": "-position"}])
