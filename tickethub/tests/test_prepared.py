@@ -1,6 +1,9 @@
 """SQL that is made once gives what a QuerySet gives that is made each time."""
 
+import gc
+import weakref
 from concurrent.futures import ThreadPoolExecutor
+from threading import Thread
 from uuid import uuid4
 
 import pytest
@@ -117,6 +120,22 @@ def test_threads_share_the_sql_and_nothing_else(sessions):
     with ThreadPoolExecutor(len(sessions)) as threads:
         assert list(threads.map(ask, sessions)) == [{session} for session in sessions]
     assert len(made) == 1
+
+
+def test_the_sql_keeps_no_connection(sessions):
+    prepared, gone = Prepared(rows), []
+
+    def ask():
+        prepared.first(uuid4(), uuid4())
+        gone.append(weakref.ref(connections["default"]))
+        connections["default"].close()
+
+    thread = Thread(target=ask)
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert prepared.statement
+    assert gone[0]() is None
 
 
 def test_the_sql_is_that_of_the_queryset_and_made_once(sessions):
