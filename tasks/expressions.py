@@ -1,7 +1,6 @@
 """SQL that Django does not write by itself, or not as fast."""
 
 from django.db import models
-from django.db.models.sql import Query
 
 
 class IdsField(models.TextField):
@@ -33,24 +32,3 @@ class IdsOf(models.Func):
 
     def as_sqlite(self, compiler, connection):
         return self.as_sql(compiler, connection, template=self.template.replace("STRING_AGG", "GROUP_CONCAT"))
-
-
-class AmongThose(models.Lookup):
-    """Whether an id is among those that a query gives, which PostgreSQL is to find first: then an index alone tells
-    how many rows are of them. It would join the rows to those that are found, which takes longer than to count them.
-    """
-
-    lookup_name = "among_those"
-
-    def as_sql(self, compiler, connection):
-        lhs, params = self.process_lhs(compiler, connection)
-        rhs, more = self.process_rhs(compiler, connection)
-        return f"{lhs} = ANY(ARRAY{rhs})", [*params, *more]
-
-
-def quickly(condition):
-    """A `(lookup, value)` as a condition that takes PostgreSQL the least time."""
-    name, value = condition
-    if name == "project__in" and isinstance(value, Query):
-        return AmongThose(models.F("project"), value)
-    return models.Q(condition)

@@ -17,9 +17,10 @@ from django.utils.functional import cached_property
 from projects.models import InProjectQuerySet, Label, Project, Status, as_uuid
 from tasks.board import Board
 from tasks.bulk import IDS, children_first, delete_all, take_off
-from tasks.expressions import IdsOf, quickly
+from tasks.expressions import IdsOf
+from tasks.tallies import TasksOfAssignee, are_kept
 from tickethub.errors import Overtaken
-from tickethub.models import TrackedModel, TrackedQuerySet, count_of
+from tickethub.models import TrackedModel, TrackedQuerySet
 from tickethub.prepared import Prepared
 
 DEFAULT_STATUS = Prepared(lambda project: Status.objects.filter(project=project, is_default=True))
@@ -42,33 +43,32 @@ class TaskQuerySet(InProjectQuerySet):
         return self.filter(**asked).order_by("-assignments__created_at", "-assignments__task")
 
     def count(self):
-        counts = self.counted_elsewhere()
-        return super().count() if counts is None else sum(counts)
+        numbers = self.counted_elsewhere()
+        return super().count() if numbers is None else sum(numbers)
 
     def counted_elsewhere(self):
         """A query of numbers that add up to the count, without a look at each task: the boards know of all tasks of
-        some projects, the assignments of all there of an assignee. None for anything else.
+        some projects, tallies of those of an assignee there. None for anything else.
         """
         asked = self.asked()
         if asked is None:
             return None
-        if any(name.startswith("user") for name, _ in asked):
-            return count_of(Assignment.objects.filter(*map(quickly, asked))) if Assignment.is_complete() else None
+        if any(name.startswith("user") for name in asked):
+            return TasksOfAssignee.objects.filter(**asked).values_list("tasks", flat=True) if are_kept() else None
         there = models.F("last_number") - models.F("deleted")
-        return Board.objects.filter(*map(models.Q, asked)).values_list(there, flat=True)
+        return Board.objects.filter(**asked).values_list(there, flat=True)
 
     def asked(self):
-        """The conditions, as `(lookup, value)`; None if there is one of anything but the project and the assignee."""
+        """The conditions, `{lookup: value}`; None if there is one of anything but the project and the assignee."""
         query, where = self.query, self.query.where
         if query.is_sliced or query.combinator or not where.children or where.negated or where.connector != AND:
             return None
         names = {Task.project.field: "project", Assignment.project.field: "project", Assignment.user.field: "user"}
-        asked = []
+        asked = {}
         for condition in where.children:
             name = isinstance(condition, (Exact, In)) and names.get(getattr(condition.lhs, "target", None))
-            if not name:
+            if not name or asked.setdefault(f"{name}__{condition.lookup_name}", condition.rhs) != condition.rhs:
                 return None
-            asked.append((f"{name}__{condition.lookup_name}", condition.rhs))
         return asked
 
     def to_be_deleted(self):

@@ -27,6 +27,7 @@ from tasks.serializers import (
     TaskRelationSerializer,
     TaskSerializer,
 )
+from tasks.tallies import TasksOfDay, are_kept
 from tickethub.errors import Conflict, PreconditionFailed
 from tickethub.transactions import hold, in_transaction
 from tickethub.viewsets import CreateModelMixin, DestroyModelMixin, GenericViewSet, ListModelMixin
@@ -65,6 +66,9 @@ class TaskViewSet(InProjectViewSet):
         if asked.data.keys() <= {"assignee", "limit", "offset"} and people and people[0] != "none" and not people[1:]:
             return "assignee", getattr(people[0], "pk", self.request.user.pk)  # who is no person is `me`
         return super().scope_of(asked)
+
+    def skipping(self, scope):
+        return TasksOfDay if scope == "project" and are_kept() else None
 
     def narrow(self, scope, pk):
         if scope == "assignee":

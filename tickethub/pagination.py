@@ -25,6 +25,9 @@ def page_size(query_params):
     return min(asked, settings.MAX_PAGE_SIZE)
 
 
+FAR = 10_000  # rows to skip, from which on it is worth to ask first which of them need not be looked at
+
+
 class StrictLimitOffsetPagination(LimitOffsetPagination):
     """`limit` is cut to the maximum; zero, negative and non-numbers are refused."""
 
@@ -48,12 +51,17 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
         how = shown_from if apart else shown_first
         return self.page(self.get_count(queryset), lambda how, *numbers: how(view, queryset, *numbers), how)
 
-    def paginate_alike(self, request, rows):
+    def paginate_alike(self, request, rows, skipping=None):
         """The page of a list that is asked so often that its SQL is made once. `rows` gives what is got as `how(view,
-        rows, *numbers)` has it.
+        rows, *numbers)` has it. Far in, `skipping.reached` gives where to begin instead, and how many rows come before
+        that; `skipping.shown` what is shown from there on.
         """
         self.prepare(request)
-        return self.page(sum(rows(counted)), rows, shown_first)
+        count = sum(rows(counted))
+        if skipping and FAR <= self.offset < count and (place := next(rows(skipping.reached, self.offset), None)):
+            self.count, (start, skipped) = count, place
+            return list(rows(skipping.shown, start, self.offset - skipped, self.limit))
+        return self.page(count, rows, shown_first)
 
     def prepare(self, request):
         self.request, self.limit, self.offset = request, self.get_limit(request), self.get_offset(request)

@@ -50,8 +50,8 @@ def keep_plan(execute, sql, params, many, context):
 class Prepared:
     """A query by ids. Its rows are instances with what `select_related` joins to them, or columns.
 
-    `make` gives the QuerySet for some ids and, last, so many `numbers`: those of a slice, which Django writes into the
-    SQL itself. It is asked once, so it may look at nothing but these.
+    `make` gives the QuerySet for some ids and, last, so many `numbers`, such as those of a slice, which Django writes
+    into the SQL itself. It is asked once, so it may look at nothing but these.
     """
 
     def __init__(self, make, numbers=0):
@@ -85,7 +85,7 @@ class Statement:
         # Those of SQLite are methods of a connection: that of the thread which came first, and may end.
         self.converters = self.converters_of(self.compiler) if database.vendor == "postgresql" else None
         self.compiler.connection = None
-        marks = [self.param(each, database) for each in ids]
+        marks = [*(self.param(each, database) for each in ids), *map(int, self.stand_ins)]
         self.places = [(place, marks.index(param)) for place, param in enumerate(self.params) if param in marks]
 
     def param(self, value, database):
@@ -97,7 +97,7 @@ class Statement:
             raise transaction.TransactionManagementError("select_for_update cannot be used outside of a transaction.")
         ids = len(given) - len(self.stand_ins)
         try:
-            values = [self.param(value, database) for value in given[:ids]]
+            values = [*(self.param(value, database) for value in given[:ids]), *given[ids:]]
         except ValidationError:
             return iter(())
         sql, params = self.sql, list(self.params)

@@ -115,7 +115,9 @@ class ListModelMixin:
         if scope := self.scope_of(asked):
             name, pk = scope
             page = self.paginator.paginate_alike(
-                request, lambda how, *numbers: self.within(name, how, len(numbers)).all(pk, request.user.pk, *numbers)
+                request,
+                lambda how, *numbers: self.within(name, how, len(numbers)).all(pk, request.user.pk, *numbers),
+                self.skipping(name),
             )
         else:
             asked.queryset = self.get_queryset()
@@ -137,6 +139,9 @@ class ListModelMixin:
             return how(view, view.narrow(scope, pk), *given)
 
         return Prepared(make, numbers)
+
+    def skipping(self, scope):
+        """What skips many rows of a scope without a look at each, as `paginate_alike` has it; None if nothing does."""
 
     def narrow(self, scope, pk):
         """The rows of the scope of this id, as its filter finds them."""

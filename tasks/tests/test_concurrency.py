@@ -5,10 +5,11 @@ from functools import partial
 from threading import Barrier, Thread
 
 import pytest
-from django.db import connections
+from django.db import connection, connections, transaction
 
 from projects.tests.factories import LabelFactory
 from tasks.models import Task
+from tasks.tallies import TasksOfAssignee
 from tasks.tests.conftest import make_cast
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
@@ -217,3 +218,20 @@ def test_relations_of_a_deleted_task_do_not_outlive_it(at_once, project, member)
         TaskRelationFactory(source=task)
     assert codes(at_once(*[("delete", f"tasks/{task.pk}/", None)] * 2)) == [204, 404]
     assert not task.relations_from.exists()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="kept on PostgreSQL alone")
+def test_whoever_assigns_waits_for_no_tally_of_whom_they_assign(cast):
+    tasks, other = TaskFactory.create_batch(3, project=cast.project), connections.create_connection("default")
+    tasks[0].assignees.add(cast.member)
+    rows = "INSERT INTO tasks_task_assignees (task_id, user_id) VALUES (%s, %s)"
+    try:
+        with transaction.atomic(), connection.cursor() as cursor, other.cursor() as elsewhere:
+            cursor.execute(rows, [tasks[1].pk, cast.member.pk])
+            elsewhere.execute("SET lock_timeout = '2s'")
+            elsewhere.execute(rows, [tasks[2].pk, cast.member.pk])
+            elsewhere.execute("DELETE FROM tasks_task_assignees WHERE task_id = %s", [tasks[0].pk])
+    finally:
+        other.close()
+    tallies = TasksOfAssignee.objects.filter(project=cast.project, user=cast.member)
+    assert sum(tallies.values_list("tasks", flat=True)) == 2
