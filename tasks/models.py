@@ -23,6 +23,7 @@ from tickethub.errors import Overtaken
 from tickethub.models import TrackedModel, TrackedQuerySet
 from tickethub.prepared import Prepared
 
+OF_ASSIGNEE = ("-assignments__created_at", "-assignments__task")  # the order in which PostgreSQL has them in an index
 DEFAULT_STATUS = Prepared(lambda project: Status.objects.filter(project=project, is_default=True))
 
 
@@ -40,13 +41,13 @@ class TaskQuerySet(InProjectQuerySet):
         if not Assignment.is_complete():
             return self.filter(assignments__user=user)
         asked = {"assignments__user": user} | ({"assignments__project": project} if project else {})
-        return self.filter(**asked).order_by("-assignments__created_at", "-assignments__task")
+        return self.filter(**asked).order_by(*OF_ASSIGNEE)
 
     def count(self):
-        numbers = self.counted_elsewhere()
+        numbers = self.numbers_elsewhere()
         return super().count() if numbers is None else sum(numbers)
 
-    def counted_elsewhere(self):
+    def numbers_elsewhere(self):
         """A query of numbers that add up to the count, without a look at each task: the boards know of all tasks of
         some projects, tallies of those of an assignee there. None for anything else.
         """
@@ -57,6 +58,13 @@ class TaskQuerySet(InProjectQuerySet):
             return TasksOfAssignee.objects.filter(**asked).values_list("tasks", flat=True) if are_kept() else None
         there = models.F("last_number") - models.F("deleted")
         return Board.objects.filter(**asked).values_list(there, flat=True)
+
+    def ids_elsewhere(self):
+        """A query of the ids, in their order, of an assignee's tasks: the assignments know them. None for others."""
+        asked = self.asked() if self.query.order_by == OF_ASSIGNEE else None
+        if asked is None:
+            return None
+        return Assignment.objects.filter(**asked).order_by("-created_at", "-task").values("task")
 
     def asked(self):
         """The conditions, `{lookup: value}`; None if there is one of anything but the project and the assignee."""

@@ -85,6 +85,8 @@ def shown_all(view, rows):
 
 
 def shown_first(view, rows, offset, limit):
+    if elsewhere(rows, "ids") is not None:
+        return shown_from(view, rows, offset, limit)
     return view.shown(rows)[offset : offset + limit]
 
 
@@ -92,10 +94,21 @@ def shown_from(view, rows, offset, limit):
     """The ids of the page come first where all else would be put together like what is shown: on PostgreSQL what is
     skipped, on SQLite whatever is to be sorted; or where an index knows them without the rows.
     """
-    return view.shown(rows).filter(pk__in=rows.values("pk")[offset : offset + limit])
+    ids = elsewhere(rows, "ids")
+    ids = rows.values("pk") if ids is None else ids
+    return view.shown(rows).filter(pk__in=ids[offset : offset + limit])
 
 
 def counted(view, rows):
     """Numbers that make up how many rows there are."""
-    elsewhere = rows.counted_elsewhere() if hasattr(rows, "counted_elsewhere") else None
-    return count_of(rows) if elsewhere is None else elsewhere
+    numbers = elsewhere(rows, "numbers")
+    return count_of(rows) if numbers is None else numbers
+
+
+def elsewhere(rows, what):
+    """The query by which a QuerySet has the `ids` of its rows, or the `numbers` that make up their count, without them.
+
+    None if it has none.
+    """
+    query = getattr(rows, f"{what}_elsewhere", None)
+    return query and query()
