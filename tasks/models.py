@@ -20,7 +20,7 @@ from tasks.bulk import IDS, children_first, delete_all, take_off
 from tasks.expressions import IdsOf
 from tasks.tallies import TasksOfAssignee, are_kept
 from tickethub.errors import Overtaken
-from tickethub.models import TrackedModel, TrackedQuerySet
+from tickethub.models import TrackedModel, TrackedQuerySet, sum_of
 from tickethub.prepared import Prepared
 
 OF_ASSIGNEE = ("-assignments__created_at", "-assignments__task")  # the order in which PostgreSQL has them in an index
@@ -44,20 +44,19 @@ class TaskQuerySet(InProjectQuerySet):
         return self.filter(**asked).order_by(*OF_ASSIGNEE)
 
     def count(self):
-        numbers = self.numbers_elsewhere()
-        return super().count() if numbers is None else sum(numbers)
+        counted = self.count_elsewhere()
+        return super().count() if counted is None else counted.get()
 
-    def numbers_elsewhere(self):
-        """A query of numbers that add up to the count, without a look at each task: the boards know of all tasks of
-        some projects, tallies of those of an assignee there. None for anything else.
+    def count_elsewhere(self):
+        """A query of the count, without a look at each task: the boards know of all tasks of some projects, tallies of
+        those of an assignee there. None for anything else.
         """
         asked = self.asked()
         if asked is None:
             return None
         if any(name.startswith("user") for name in asked):
-            return TasksOfAssignee.objects.filter(**asked).values_list("tasks", flat=True) if are_kept() else None
-        there = models.F("last_number") - models.F("deleted")
-        return Board.objects.filter(**asked).values_list(there, flat=True)
+            return sum_of(TasksOfAssignee.objects.filter(**asked), "tasks") if are_kept() else None
+        return sum_of(Board.objects.filter(**asked), models.F("last_number") - models.F("deleted"))
 
     def ids_elsewhere(self):
         """A query of the ids, in their order, of an assignee's tasks: the assignments know them. None for others."""

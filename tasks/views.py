@@ -61,6 +61,12 @@ class TaskViewSet(InProjectViewSet):
             len(people) == 1 and people != ["none"] and names <= {"assignee", "project", "limit", "offset"}
         )
 
+    def scope_alone(self, query_params):
+        user = self.request.user.pk
+        if self.filter_alone(query_params) == "assignee" and query_params["assignee"] in {"me", str(user)}:
+            return "assignee", user
+        return super().scope_alone(query_params)
+
     def scope_of(self, asked):
         people = asked.form.cleaned_data.get("assignee")
         if asked.data.keys() <= {"assignee", "limit", "offset"} and people and people[0] != "none" and not people[1:]:

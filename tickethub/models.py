@@ -150,3 +150,9 @@ def count_of(rows):
     It does not say Count("*"), since Django would have it of each group of rows.
     """
     return rows.order_by().values_list(models.Func(template="COUNT(*)", output_field=models.IntegerField()), flat=True)
+
+
+def sum_of(rows, value):
+    """The query of the sum of a value of rows, as one number: 0 of none."""
+    total = models.Func(value, template="COALESCE(SUM(%(expressions)s), 0)", output_field=models.BigIntegerField())
+    return rows.order_by().values_list(total, flat=True)

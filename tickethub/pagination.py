@@ -1,8 +1,10 @@
 """Limit-offset pages that refuse nonsense."""
 
+from functools import cache
+
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Window
+from django.db.models import Count, Subquery, Window
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 
@@ -47,41 +49,39 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
             found = list(queryset.values_list("pk", Window(Count("*")))[: self.limit])
             self.count = found[0][1] if found else 0
             return list(view.shown(queryset).filter(pk__in=[pk for pk, _ in found]))
+        self.count = self.get_count(queryset)
+        if self.offset >= self.count:
+            return []
+        if self.count <= self.limit and not self.offset and connection.vendor == "postgresql":
+            # Of a few it is not told that it could stop early: it would look for them in the order of the list, past
+            # everything else, rather than by what they have in common. More may have come since they were counted.
+            return list(view.shown(queryset))[: self.limit]
         apart = any(str(order) in view.apart for order in queryset.query.order_by[:1])
-        how = shown_from if apart else shown_first
-        return self.page(self.get_count(queryset), lambda how, *numbers: how(view, queryset, *numbers), how)
+        return list(self.how_to_show(apart)(view, queryset, self.offset, self.limit))
 
     def paginate_alike(self, request, rows, skipping=None):
-        """The page of a list that is asked so often that its SQL is made once. `rows` gives what is got as `how(view,
-        rows, *numbers)` has it. Far in, `skipping.reached` gives where to begin instead, and how many rows come before
-        that; `skipping.shown` what is shown from there on.
+        """The page of a list that is asked so often that its SQL is made once, or None if it has no rows.
+
+        `rows` gives what is got as `how(view, rows, *numbers)` has it. Far in, `skipping.reached` gives where to begin,
+        and how many rows come before that, and `skipping.shown` what is shown from there on.
         """
         self.prepare(request)
-        count = sum(rows(counted))
-        if skipping and FAR <= self.offset < count and (place := next(rows(skipping.reached, self.offset), None)):
-            self.count, (start, skipped) = count, place
-            return list(rows(skipping.shown, start, self.offset - skipped, self.limit))
-        return self.page(count, rows, shown_first)
+        how, numbers = self.how_to_show(), (self.offset, self.limit)
+        if skipping and self.offset >= FAR:
+            reached = next(rows(skipping.reached, self.offset), None)
+            if reached is None:
+                return None
+            start, skipped = reached
+            how, numbers = skipping.shown, (start, self.offset - skipped, self.limit)
+        page = list(rows(with_count(how), *numbers))
+        self.count = page[0][-1] if page else 0
+        return page or None
 
     def prepare(self, request):
         self.request, self.limit, self.offset = request, self.get_limit(request), self.get_offset(request)
 
-    def page(self, count, rows, how):
-        """`how` PostgreSQL gets the first of many. Never more than `limit`, whatever came since they were counted."""
-        self.count = count
-        if self.offset >= count:
-            return []
-        if self.offset or connection.vendor == "sqlite":
-            how = shown_from
-        elif count <= self.limit:
-            # Of a few it is not told that it could stop early: it would look for them in the order of the list, past
-            # everything else, rather than by what they have in common.
-            return list(rows(shown_all))[: self.limit]
-        return list(rows(how, self.offset, self.limit))
-
-
-def shown_all(view, rows):
-    return view.shown(rows)
+    def how_to_show(self, apart=False):
+        return shown_from if apart or self.offset or connection.vendor == "sqlite" else shown_first
 
 
 def shown_first(view, rows, offset, limit):
@@ -99,16 +99,18 @@ def shown_from(view, rows, offset, limit):
     return view.shown(rows).filter(pk__in=ids[offset : offset + limit])
 
 
-def counted(view, rows):
-    """Numbers that make up how many rows there are."""
-    numbers = elsewhere(rows, "numbers")
-    return count_of(rows) if numbers is None else numbers
+@cache
+def with_count(how):
+    """What shows a page as `how` does, with the count of all rows as a last column that no field shows."""
+
+    def shown(view, rows, *numbers):
+        count = elsewhere(rows, "count")
+        return how(view, rows, *numbers).annotate(count_of_all=Subquery(count_of(rows) if count is None else count))
+
+    return shown
 
 
 def elsewhere(rows, what):
-    """The query by which a QuerySet has the `ids` of its rows, or the `numbers` that make up their count, without them.
-
-    None if it has none.
-    """
+    """The query by which a QuerySet has the `ids` of its rows, or their `count`, without them; None if it has none."""
     query = getattr(rows, f"{what}_elsewhere", None)
     return query and query()

@@ -111,18 +111,39 @@ class ListModelMixin:
     apart = frozenset()
 
     def list(self, request, *args, **kwargs):
-        asked = StrictFilterBackend().asked(request, self)
-        if scope := self.scope_of(asked):
-            name, pk = scope
-            page = self.paginator.paginate_alike(
-                request,
-                lambda how, *numbers: self.within(name, how, len(numbers)).all(pk, request.user.pk, *numbers),
-                self.skipping(name),
-            )
-        else:
+        page = self.page_of(self.scope_alone(request.query_params))
+        if page is None:
+            asked = StrictFilterBackend().asked(request, self)
+            page = self.page_of(self.scope_of(asked))
+        if page is None:
             asked.queryset = self.get_queryset()
             page = self.paginator.paginate_queryset(asked.qs, request, self)
         return self.get_paginated_response([self.projection.show(row) for row in page])
+
+    def page_of(self, scope):
+        """The page of a scope, given as its name and its id; None if there is no scope, or nothing to be seen there."""
+        if scope is None:
+            return None
+        name, pk = scope
+        return self.paginator.paginate_alike(
+            self.request,
+            lambda how, *numbers: self.within(name, how, len(numbers)).all(pk, self.request.user.pk, *numbers),
+            self.skipping(name),
+        )
+
+    def scope_alone(self, query_params):
+        """The scope if nothing else is asked, and its id as it is sent. It may be no id, or one of what there is not or
+        what the caller does not see: then there are no rows of it, and one may look for what is wrong.
+        """
+        name = self.filter_alone(query_params)
+        return (name, query_params[name]) if name in self.scopes & self.filterset_class.base_filters.keys() else None
+
+    @staticmethod
+    def filter_alone(query_params):
+        """The name of the one filter that is asked; None if it is none, another one beside it, or anything twice."""
+        names = query_params.keys() - {"limit", "offset"}
+        is_alone = len(names) == 1 and all(len(values) == 1 for _, values in query_params.lists())
+        return names.pop() if is_alone else None
 
     def scope_of(self, asked):
         """The name of the scope that alone narrows a list, and its id; None where anything else is asked."""

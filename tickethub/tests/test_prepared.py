@@ -209,12 +209,25 @@ def test_the_list_of_a_scope_is_as_any_list(as_user, monkeypatch, name, scope):
             with monkeypatch.context() as unkept:
                 for viewset in (ListModelMixin, TaskViewSet):
                     unkept.setattr(viewset, "scope_of", lambda *_: None)
+                    unkept.setattr(viewset, "scope_alone", lambda *_: None)
                 assert as_user(user).get(path + page).json() == found.json()
             assert found.json()["count"] > 0
             assert stranger.get(path + page).status_code == 400
     if name == "comments" and scope == "task":
         CommentFactory(task=task, author=user)
         assert as_user(user).get(path).json()["count"] == found.json()["count"] + 1
+
+
+@pytest.mark.parametrize("query", ["tasks/?project={project}", "tasks/?assignee=me", "comments/?task={task}&offset=1"])
+def test_a_page_of_a_scope_that_has_rows_is_one_query_with_its_count(as_user, query):
+    user = UserFactory()
+    task = TaskFactory(project__owner=user)
+    task.assignees.add(user)
+    CommentFactory.create_batch(2, task=task, author=user)
+    client, path = as_user(user), f"/api/v1/{query.format(project=task.project_id, task=task.pk)}"
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(path).json()["results"]
+    assert len(queries) == 2, "one of them finds the session"
 
 
 def test_pages_of_any_size_and_place_share_their_sql(as_user):
