@@ -7,7 +7,9 @@ class IdsField(models.TextField):
     """Ids that the database put together, as the API shows them: texts in one order."""
 
     def from_db_value(self, value, expression, connection):
-        ids = value.split(",") if value else []
+        if not value:
+            return []
+        ids = value.split(",")
         return sorted(ids if connection.vendor == "postgresql" else map(dashed, ids))
 
 

@@ -81,14 +81,16 @@ class StatusField(serializers.SlugRelatedField):
 class PriorityField(serializers.ChoiceField):
     """A priority by its name."""
 
+    NAMES = {priority.value: priority.name.lower() for priority in Task.Priority}
+
     def __init__(self, **kwargs):
-        super().__init__(choices=[priority.name.lower() for priority in Task.Priority], **kwargs)
+        super().__init__(choices=list(self.NAMES.values()), **kwargs)
 
     def to_internal_value(self, data):
         return Task.Priority[super().to_internal_value(data).upper()]
 
     def to_representation(self, value):
-        return Task.Priority(value).name.lower()
+        return self.NAMES[value]
 
 
 class NewIdField(serializers.UUIDField):

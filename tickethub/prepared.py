@@ -6,12 +6,12 @@ query of a few rows takes PostgreSQL longer than to find them.
 
 from contextlib import nullcontext
 from copy import copy
-from itertools import chain
 from uuid import uuid4
 
 from django.core.exceptions import ValidationError
 from django.db import DEFAULT_DB_ALIAS, NotSupportedError, connection, connections, models, transaction
 from django.db.backends.postgresql.base import Cursor, ServerBindingCursor
+from django.db.models.sql.constants import CURSOR
 
 REPEATED = 5  # times that a connection was asked something: from then on its plan may be kept
 # Of a statement whose plan may be kept. With more it hardly comes again, and 65,536 cannot be sent apart from it.
@@ -113,7 +113,10 @@ class Statement:
         """
         compiler, query = copy(self.compiler), copy(self.rows.query)
         compiler.connection, compiler.as_sql = database, lambda: (sql, params)
-        found = list(chain.from_iterable(compiler.execute_sql()))
+        with compiler.execute_sql(CURSOR) as cursor:
+            found = cursor.fetchall()
+        if compiler.has_extra_select:  # what is ordered by alone
+            found = [row[: compiler.col_count] for row in found]
         converters = self.converters_of(compiler) if self.converters is None else self.converters
         if converters:
             found = map(tuple, compiler.apply_converters(found, converters))
