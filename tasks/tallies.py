@@ -1,6 +1,7 @@
 """Numbers of tasks that PostgreSQL keeps, by triggers on what they count: whoever asks looks at no task.
 
-A number may stand in several rows, which add up: two writers at once do not wait for each other.
+A number may stand in several rows, which add up: two writers at once do not wait for each other. That a task is of a
+project since a moment never changes, so nothing minds an update: what changes that by hand wants a recount.
 """
 
 from django.conf import settings
@@ -10,6 +11,24 @@ from projects.models import Project
 from tickethub.pagination import shown_from
 
 INTEGER = models.BigIntegerField()
+
+
+MISSING = """
+    INSERT INTO {table} (project_id, {column}, tasks)
+    SELECT project_id, value, SUM(many) FROM (
+        SELECT project_id, {value} AS value, 1 AS many FROM {counts}
+        UNION ALL SELECT project_id, {column}, -tasks FROM {table}
+    ) AS found GROUP BY 1, 2 HAVING SUM(many) <> 0
+"""
+TOGETHER = """
+    WITH gone AS (
+        DELETE FROM {table} WHERE (project_id, {column}) IN (
+            SELECT project_id, {column} FROM {table} GROUP BY 1, 2 HAVING COUNT(*) > 1
+        ) RETURNING *
+    )
+    INSERT INTO {table} (project_id, {column}, tasks)
+    SELECT project_id, {column}, SUM(tasks) FROM gone GROUP BY 1, 2 HAVING SUM(tasks) <> 0
+"""
 
 
 def are_kept():
@@ -23,15 +42,32 @@ class Tally(models.Model):
     project = models.ForeignKey(Project, models.DO_NOTHING, related_name="+")
     tasks = models.BigIntegerField()
 
+    counts, by = None, None  # the table, and the column with the expression that gives it
+
     class Meta:
         abstract = True
         managed = False
         auto_created = True  # so that it is in no dump, admin or permission
 
+    @classmethod
+    def recount(cls):
+        """Put right what is wrong, and what stands in several rows into one. Gives how many numbers were wrong.
+
+        Nobody waits for it: what is missing, as one statement sees it, is missing whatever others write meanwhile.
+        """
+        column, value = cls.by
+        names = {"table": cls._meta.db_table, "counts": cls.counts, "column": column, "value": value}
+        with connection.cursor() as cursor:
+            cursor.execute(MISSING.format(**names))
+            wrong = cursor.rowcount
+            cursor.execute(TOGETHER.format(**names))
+        return wrong
+
 
 class TasksOfDay(Tally):
     """How many tasks of a project were made on a day, in UTC."""
 
+    counts, by = "tasks_task", ("day", "(created_at AT TIME ZONE 'UTC')::date")
     day = models.DateField()
 
     class Meta(Tally.Meta):
@@ -66,6 +102,7 @@ class TasksOfDay(Tally):
 class TasksOfAssignee(Tally):
     """How many tasks of a project somebody is assigned."""
 
+    counts, by = "tasks_task_assignees", ("user_id", "user_id")
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.DO_NOTHING, related_name="+")
 
     class Meta(Tally.Meta):

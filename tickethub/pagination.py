@@ -111,6 +111,6 @@ def with_count(how):
 
 
 def elsewhere(rows, what):
-    """The query by which a QuerySet has the `ids` of its rows, or their `count`, without them; None if it has none."""
+    """The query by which a QuerySet gets the `ids` of its rows, or their `count`, from another table; None if none."""
     query = getattr(rows, f"{what}_elsewhere", None)
     return query and query()

@@ -1,8 +1,8 @@
 from django.db import migrations, transaction
 
 # On PostgreSQL alone, as what stands beside an assignment. A tally is a number of rows that have a project and one thing
-# more in common. Whoever writes rows adds to a tally that nobody else is adding to just then, or makes another one: so no
-# writer ever waits for a tally, and those of the same rows add up. Processes of the version before keep them as well.
+# more in common. Whoever writes rows adds to a tally that nobody else is adding to just then, or makes another one, so that
+# no writer waits for a tally: those of the same rows add up. Processes of the version before keep them as well.
 TALLY = """
     CREATE TABLE {table} (
         id uuid PRIMARY KEY DEFAULT gen_random_uuid(), project_id uuid, {column} {type}, tasks bigint NOT NULL
@@ -31,7 +31,7 @@ TALLY = """
     END $$;
     CREATE FUNCTION {table}_forget() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        TRUNCATE {table};
+        DELETE FROM {table};
         RETURN NULL;
     END $$;
     CREATE TRIGGER {table}_more AFTER INSERT ON {source} REFERENCING NEW TABLE AS changed

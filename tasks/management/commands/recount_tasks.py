@@ -1,8 +1,9 @@
-"""`manage.py recount_tasks`: put right how many tasks each project has, as its board remembers it."""
+"""`manage.py recount_tasks`: put right how many tasks each project has, as its board and PostgreSQL's tallies say."""
 
 from django.core.management import BaseCommand
 
 from tasks.board import Board
+from tasks.tallies import TasksOfAssignee, TasksOfDay, are_kept
 
 
 class Command(BaseCommand):
@@ -11,3 +12,6 @@ class Command(BaseCommand):
     def handle(self, **options):
         wrong = sum(Board.recount(project) for project in Board.objects.values_list("pk", flat=True))
         self.stdout.write(f"{wrong} projects had another count than their tasks.")
+        if are_kept():
+            wrong = TasksOfDay.recount() + TasksOfAssignee.recount()
+            self.stdout.write(f"{wrong} tallies of days and assignees were wrong.")
