@@ -5,18 +5,16 @@ project since a moment never changes, so nothing minds an update: what changes t
 """
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from projects.models import Project
 from tickethub.pagination import shown_from
 
 INTEGER = models.BigIntegerField()
-
-
 MISSING = """
     INSERT INTO {table} (project_id, {column}, tasks)
     SELECT project_id, value, SUM(many) FROM (
-        SELECT project_id, {value} AS value, 1 AS many FROM {counts}
+        SELECT project_id, {value} AS value, 1 AS many FROM {counts} WHERE project_id IS NOT NULL
         UNION ALL SELECT project_id, {column}, -tasks FROM {table}
     ) AS found GROUP BY 1, 2 HAVING SUM(many) <> 0
 """
@@ -53,11 +51,13 @@ class Tally(models.Model):
     def recount(cls):
         """Put right what is wrong, and what stands in several rows into one. Gives how many numbers were wrong.
 
-        Nobody waits for it: what is missing, as one statement sees it, is missing whatever others write meanwhile.
+        No writer waits for it: what is missing, as one statement sees it, is missing whatever they add meanwhile. Only
+        another recount would add it a second time, so that one waits.
         """
         column, value = cls.by
         names = {"table": cls._meta.db_table, "counts": cls.counts, "column": column, "value": value}
-        with connection.cursor() as cursor:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(f"LOCK TABLE {cls._meta.db_table} IN SHARE UPDATE EXCLUSIVE MODE")
             cursor.execute(MISSING.format(**names))
             wrong = cursor.rowcount
             cursor.execute(TOGETHER.format(**names))

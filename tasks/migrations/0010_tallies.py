@@ -1,11 +1,12 @@
 from django.db import migrations, transaction
 
-# On PostgreSQL alone, as what stands beside an assignment. A tally is a number of rows that have a project and one thing
-# more in common. Whoever writes rows adds to a tally that nobody else is adding to just then, or makes another one, so that
-# no writer waits for a tally: those of the same rows add up. Processes of the version before keep them as well.
+# On PostgreSQL alone, as what stands beside an assignment. A tally is how many rows have one project and one thing more in
+# common. It may stand in several rows, which add up: whoever writes adds to one that nobody else is adding to just then,
+# or makes another one, so that no writer waits for it. Processes of the version before keep them as well.
 TALLY = """
     CREATE TABLE {table} (
-        id uuid PRIMARY KEY DEFAULT gen_random_uuid(), project_id uuid, {column} {type}, tasks bigint NOT NULL
+        id uuid PRIMARY KEY DEFAULT gen_random_uuid(), project_id uuid NOT NULL, {column} {type} NOT NULL,
+        tasks bigint NOT NULL
     );
     CREATE INDEX {table}_by ON {table} ({columns});
     CREATE FUNCTION {table}_add() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -15,7 +16,7 @@ TALLY = """
     BEGIN
         FOR change IN
             SELECT project_id AS project, {value} AS value, COUNT(*) * TG_ARGV[0]::integer AS tasks
-            FROM changed GROUP BY 1, 2
+            FROM changed WHERE project_id IS NOT NULL GROUP BY 1, 2
         LOOP
             UPDATE {table} SET tasks = tasks + change.tasks WHERE id = (
                 SELECT id FROM {table} WHERE project_id = change.project AND {column} = change.value
@@ -38,8 +39,15 @@ TALLY = """
     FOR EACH STATEMENT EXECUTE FUNCTION {table}_add('1');
     CREATE TRIGGER {table}_less AFTER DELETE ON {source} REFERENCING OLD TABLE AS changed
     FOR EACH STATEMENT EXECUTE FUNCTION {table}_add('-1');
-    CREATE TRIGGER {table}_none AFTER TRUNCATE ON {source} FOR EACH STATEMENT EXECUTE FUNCTION {table}_forget();
-    INSERT INTO {table} (project_id, {column}, tasks) SELECT project_id, {value}, COUNT(*) FROM {source} GROUP BY 1, 2
+    CREATE TRIGGER {table}_none AFTER TRUNCATE ON {source} FOR EACH STATEMENT EXECUTE FUNCTION {table}_forget()
+"""
+# What is not in the tallies yet. It stays right whatever is written while it is counted, since that goes into both.
+MISSING = """
+    INSERT INTO {table} (project_id, {column}, tasks)
+    SELECT project_id, value, SUM(many) FROM (
+        SELECT project_id, {value} AS value, 1 AS many FROM {source} WHERE project_id IS NOT NULL
+        UNION ALL SELECT project_id, {column}, -tasks FROM {table}
+    ) AS found GROUP BY 1, 2 HAVING SUM(many) <> 0
 """
 NO_TALLY = """
     DROP TRIGGER {table}_more ON {source};
@@ -72,6 +80,8 @@ TALLIES = [
 def forwards(apps, schema_editor):
     for tally in TALLIES:
         change(schema_editor, TALLY, tally, is_there=False)
+        if schema_editor.connection.vendor == 'postgresql':
+            schema_editor.execute(MISSING.format(**tally))
 
 
 def backwards(apps, schema_editor):

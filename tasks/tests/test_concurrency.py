@@ -235,3 +235,19 @@ def test_whoever_assigns_waits_for_no_tally_of_whom_they_assign(cast):
         other.close()
     tallies = TasksOfAssignee.objects.filter(project=cast.project, user=cast.member)
     assert sum(tallies.values_list("tasks", flat=True)) == 2
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="kept on PostgreSQL alone")
+def test_a_recount_waits_for_another_one_and_adds_nothing_twice(cast):
+    TaskFactory(project=cast.project).assignees.add(cast.member)
+    TasksOfAssignee.objects.update(tasks=5)
+    wrong = []
+    other = Thread(target=lambda: (wrong.append(TasksOfAssignee.recount()), connections.close_all()))
+    with transaction.atomic():
+        assert TasksOfAssignee.recount() == 1
+        other.start()
+        other.join(0.3)
+        assert other.is_alive()
+    other.join(30)
+    assert wrong == [0]
+    assert TasksOfAssignee.objects.get().tasks == 1
