@@ -45,12 +45,10 @@ class TaskQuerySet(InProjectQuerySet):
 
     def count(self):
         counted = self.count_elsewhere()
-        return super().count() if counted is None else counted.get()
+        return super().count() if counted is None else sum(counted)
 
     def count_elsewhere(self):
-        """A query of the count, without a look at each task: the boards know of all tasks of some projects, tallies of
-        those of an assignee there. None for anything else.
-        """
+        """The boards know of all tasks of some projects, tallies of those of an assignee there."""
         asked = self.asked()
         if asked is None:
             return None
@@ -59,7 +57,7 @@ class TaskQuerySet(InProjectQuerySet):
         return sum_of(Board.objects.filter(**asked), models.F("last_number") - models.F("deleted"))
 
     def ids_elsewhere(self):
-        """A query of the ids, in their order, of an assignee's tasks: the assignments know them. None for others."""
+        """The assignments know an assignee's tasks."""
         asked = self.asked() if self.query.order_by == OF_ASSIGNEE else None
         if asked is None:
             return None

@@ -61,11 +61,11 @@ class TaskViewSet(InProjectViewSet):
             len(people) == 1 and people != ["none"] and names <= {"assignee", "project", "limit", "offset"}
         )
 
-    def scope_alone(self, query_params):
+    def named_alone(self, name, value):
         user = self.request.user.pk
-        if self.filter_alone(query_params) == "assignee" and query_params["assignee"] in {"me", str(user)}:
-            return "assignee", user
-        return super().scope_alone(query_params)
+        if name == "assignee" and value in {"me", str(user)}:
+            return user
+        return super().named_alone(name, value)
 
     def scope_of(self, asked):
         people = asked.form.cleaned_data.get("assignee")

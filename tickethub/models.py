@@ -22,6 +22,12 @@ class TrackedQuerySet(models.QuerySet):
     The statements that Django sends for these in bulk send no signals, so the log would miss them.
     """
 
+    def count_elsewhere(self):
+        """The query by which another table gives the count of these rows; None where none does."""
+
+    def ids_elsewhere(self):
+        """The query by which another table gives their ids, in their order; None where none does."""
+
     def update(self, **values):
         with transaction.atomic():
             rows = list(self.locked())

@@ -9,6 +9,7 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 
 from tickethub.models import count_of
+from tickethub.prepared import LIMIT_OF_NUMBERS
 
 
 def whole_number(query_params, name, *, minimum, default):
@@ -60,12 +61,18 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
         return list(self.how_to_show(apart)(view, queryset, self.offset, self.limit))
 
     def paginate_alike(self, request, rows, skipping=None):
-        """The page of a list that is asked so often that its SQL is made once, or None if it has no rows.
+        """The page of a list that is asked so often that its SQL is made once; None for what `paginate_queryset` is to
+        refuse, or knows to be past the end.
 
         `rows` gives what is got as `how(view, rows, *numbers)` has it. Far in, `skipping.reached` gives where to begin,
         and how many rows come before that, and `skipping.shown` what is shown from there on.
         """
-        self.prepare(request)
+        try:
+            self.prepare(request)
+        except ValidationError:
+            return None
+        if self.offset >= LIMIT_OF_NUMBERS:
+            return None
         how, numbers = self.how_to_show(), (self.offset, self.limit)
         if skipping and self.offset >= FAR:
             reached = next(rows(skipping.reached, self.offset), None)
@@ -75,7 +82,7 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
             how, numbers = skipping.shown, (start, self.offset - skipped, self.limit)
         page = list(rows(with_count(how), *numbers))
         self.count = page[0][-1] if page else 0
-        return page or None
+        return page if page or not self.offset else None
 
     def prepare(self, request):
         self.request, self.limit, self.offset = request, self.get_limit(request), self.get_offset(request)
@@ -85,7 +92,7 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
 
 
 def shown_first(view, rows, offset, limit):
-    if elsewhere(rows, "ids") is not None:
+    if rows.ids_elsewhere() is not None:
         return shown_from(view, rows, offset, limit)
     return view.shown(rows)[offset : offset + limit]
 
@@ -94,7 +101,7 @@ def shown_from(view, rows, offset, limit):
     """The ids of the page come first where all else would be put together like what is shown: on PostgreSQL what is
     skipped, on SQLite whatever is to be sorted; or where an index knows them without the rows.
     """
-    ids = elsewhere(rows, "ids")
+    ids = rows.ids_elsewhere()
     ids = rows.values("pk") if ids is None else ids
     return view.shown(rows).filter(pk__in=ids[offset : offset + limit])
 
@@ -104,13 +111,7 @@ def with_count(how):
     """What shows a page as `how` does, with the count of all rows as a last column that no field shows."""
 
     def shown(view, rows, *numbers):
-        count = elsewhere(rows, "count")
+        count = rows.count_elsewhere()
         return how(view, rows, *numbers).annotate(count_of_all=Subquery(count_of(rows) if count is None else count))
 
     return shown
-
-
-def elsewhere(rows, what):
-    """The query by which a QuerySet gets the `ids` of its rows, or their `count`, from another table; None if none."""
-    query = getattr(rows, f"{what}_elsewhere", None)
-    return query and query()

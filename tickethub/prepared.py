@@ -17,6 +17,9 @@ REPEATED = 5  # times that a connection was asked something: from then on its pl
 # Of a statement whose plan may be kept. With more it hardly comes again, and 65,536 cannot be sent apart from it.
 MOST_VALUES = 1000
 
+# Of the numbers in a statement: from here on stand those that are put in their place. No SQL of ours has such numbers.
+LIMIT_OF_NUMBERS = 10**17
+
 
 def plans_kept():
     """A context in which PostgreSQL keeps its plans of what is asked again and again.
@@ -50,8 +53,8 @@ def keep_plan(execute, sql, params, many, context):
 class Prepared:
     """A query by ids. Its rows are instances with what `select_related` joins to them, or columns.
 
-    `make` gives the QuerySet for some ids and, last, so many `numbers`, such as those of a slice, which Django writes
-    into the SQL itself. It is asked once, so it may look at nothing but these.
+    `make` gives the QuerySet for some ids and, last, so many `numbers` below LIMIT_OF_NUMBERS, as of a slice, which
+    Django writes into the SQL itself. It is asked once, so it may look at nothing but these.
     """
 
     def __init__(self, make, numbers=0):
@@ -78,7 +81,7 @@ class Statement:
     def __init__(self, make, ids, numbers):
         database = connections[DEFAULT_DB_ALIAS]
         ids = [uuid4() for _ in range(ids)]
-        self.stand_ins = [str(10**17 + place) for place in range(numbers)]  # no SQL of ours has such numbers
+        self.stand_ins = [str(LIMIT_OF_NUMBERS + place) for place in range(numbers)]
         self.rows = make(*ids, *map(int, self.stand_ins))
         self.compiler = self.rows.query.get_compiler(connection=database)
         self.sql, self.params = self.compiler.as_sql()

@@ -1,10 +1,12 @@
 """What viewsets of all apps share."""
 
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from functools import cache
 from types import SimpleNamespace
 
 from django.contrib.auth import get_user_model
+from django.core.exceptions import ValidationError
+from django.db.models import UUIDField
 from django.http import Http404
 from django.utils.functional import cached_property
 from rest_framework import mixins, status, viewsets
@@ -111,17 +113,19 @@ class ListModelMixin:
     apart = frozenset()
 
     def list(self, request, *args, **kwargs):
-        page = self.page_of(self.scope_alone(request.query_params))
-        if page is None:
+        scope = self.scope_alone(request.query_params)
+        page = self.page_of(scope)
+        if not page:  # there may be no such scope, or none that the caller sees
             asked = StrictFilterBackend().asked(request, self)
-            page = self.page_of(self.scope_of(asked))
-        if page is None:
-            asked.queryset = self.get_queryset()
-            page = self.paginator.paginate_queryset(asked.qs, request, self)
+            found = self.scope_of(asked)
+            page = page if found == scope else self.page_of(found)
+            if page is None:
+                asked.queryset = self.get_queryset()
+                page = self.paginator.paginate_queryset(asked.qs, request, self)
         return self.get_paginated_response([self.projection.show(row) for row in page])
 
     def page_of(self, scope):
-        """The page of a scope, given as its name and its id; None if there is no scope, or nothing to be seen there."""
+        """The page of a scope, given as its name and its id. None without one, and if `paginate_alike` gives none."""
         if scope is None:
             return None
         name, pk = scope
@@ -132,18 +136,22 @@ class ListModelMixin:
         )
 
     def scope_alone(self, query_params):
-        """The scope if nothing else is asked, and its id as it is sent. It may be no id, or one of what there is not or
-        what the caller does not see: then there are no rows of it, and one may look for what is wrong.
+        """The scope if nothing else is asked, as `scope_of` gives it, before anything is looked up: it may be one of
+        what there is not or what the caller does not see. None where it is named by anything but its id.
         """
-        name = self.filter_alone(query_params)
-        return (name, query_params[name]) if name in self.scopes & self.filterset_class.base_filters.keys() else None
-
-    @staticmethod
-    def filter_alone(query_params):
-        """The name of the one filter that is asked; None if it is none, another one beside it, or anything twice."""
         names = query_params.keys() - {"limit", "offset"}
-        is_alone = len(names) == 1 and all(len(values) == 1 for _, values in query_params.lists())
-        return names.pop() if is_alone else None
+        if len(names) != 1 or any(len(values) > 1 for _, values in query_params.lists()):
+            return None
+        [name] = names
+        pk = self.named_alone(name, query_params[name])
+        return (name, pk) if pk else None
+
+    def named_alone(self, name, value):
+        """The id in a filter of this name, if it is one of a scope."""
+        if name not in self.scopes & self.filterset_class.base_filters.keys():
+            return None
+        with suppress(ValidationError):
+            return UUIDField().to_python(value)
 
     def scope_of(self, asked):
         """The name of the scope that alone narrows a list, and its id; None where anything else is asked."""

@@ -230,6 +230,50 @@ def test_a_page_of_a_scope_that_has_rows_is_one_query_with_its_count(as_user, qu
     assert len(queries) == 2, "one of them finds the session"
 
 
+PAST_THE_END = [3, 10**17 - 1, 10**17, 10**17 + 1, 1_100_000_000_000_000_001, 2**63, 10**30]
+
+
+@pytest.mark.parametrize("offset", PAST_THE_END)
+@pytest.mark.parametrize(("scope", "name"), [(scope, name) for scope in SCOPES for name in sorted(SCOPES[scope])])
+def test_a_page_past_the_end_of_a_scope_is_empty(as_user, name, scope, offset):
+    user = UserFactory()
+    relation = TaskRelationFactory(source__project__owner=user)
+    task = relation.source
+    task.assignees.add(user)
+    MembershipFactory(project=task.project)
+    CommentFactory.create_batch(2, task=task, author=user)
+    LabelFactory.create_batch(2, project=task.project)
+    InvitationFactory.create_batch(2, project=task.project, invited_by=user)
+    named = {"project": task.project_id, "task": task.pk, "assignee": "me"}[scope]
+    path = f"/api/v1/{name}/?{scope}={named}&limit=1"
+    whole, page = (as_user(user).get(f"{path}{more}").json() for more in ("", f"&offset={offset + 10}"))
+    assert (page["results"], page["count"]) == ([], whole["count"])
+    assert whole["count"] > 0
+
+
+@pytest.mark.parametrize("wrong", ["limit=0", "limit=1%00", "offset=-1", "limit=1&limit=2", "other=1"])
+@pytest.mark.parametrize("scope", ["project={pk}", "project=nonsense", "project=", "project={stranger}"])
+def test_what_is_wrong_is_said_of_a_scope_as_of_any_list(as_user, scope, wrong):
+    user = UserFactory()
+    project = TaskFactory(project__owner=user).project
+    query = scope.format(pk=project.pk, stranger=uuid4())
+    alone, beside_another = (
+        as_user(user).get(f"/api/v1/tasks/?{asked}&{wrong}") for asked in (query, f"{query}&priority=none")
+    )
+    assert alone.status_code == 400
+    assert alone.json()["errors"] == beside_another.json()["errors"]
+
+
+@pytest.mark.parametrize("name", ["comments", "relations"])
+def test_of_a_scope_without_rows_nothing_is_counted(as_user, name):
+    user = UserFactory()
+    task = TaskFactory(project__owner=user)
+    client = as_user(user)
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(f"/api/v1/{name}/?task={task.pk}").json()["count"] == 0
+    assert len(queries) == 3, "the session, no rows, and whether there is such a task"
+
+
 def test_pages_of_any_size_and_place_share_their_sql(as_user):
     user = UserFactory()
     task = TaskFactory(project__owner=user)
