@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from accounts.models import LowerCaseEmailField, User
-from tickethub.errors import Conflict
+from tickethub.errors import Conflict, Overtaken
 from tickethub.models import TrackedModel, TrackedQuerySet, UUIDModel
 from tickethub.prepared import Prepared
 
@@ -290,6 +290,14 @@ class Status(TrackedModel):
     def refuse_if_used(self, words):
         if self.tasks.exists():
             raise Conflict(words, "in_use")
+
+    def refuse_if_recategorized(self, category):
+        """Raise Overtaken if the category is another one by now, or the status gone."""
+        if CATEGORY.first(self.pk) != category:
+            raise Overtaken
+
+
+CATEGORY = Prepared(lambda status: Status.objects.filter(pk=status).values_list("category", flat=True))
 
 
 class Label(TrackedModel):

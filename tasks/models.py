@@ -22,6 +22,7 @@ from tasks.tallies import TasksOfAssignee, are_kept
 from tickethub.errors import Overtaken
 from tickethub.models import TrackedModel, TrackedQuerySet, sum_of
 from tickethub.prepared import Prepared
+from tickethub.transactions import check_again
 
 OF_ASSIGNEE = ("-assignments__created_at", "-assignments__task")  # the order in which PostgreSQL has them in an index
 DEFAULT_STATUS = Prepared(lambda project: Status.objects.filter(project=project, is_default=True))
@@ -215,6 +216,8 @@ class Task(TrackedModel):
 
     def mind_completion(self, at=None):
         self.completed_at = (self.completed_at or at or timezone.now()) if self.status.completes else None
+        if connection.features.has_select_for_update:  # else there is one writer at a time
+            check_again(self.status.refuse_if_recategorized, self.status.category)
 
     def delete(self, using=None, keep_parents=False):
         """Delete the task and what hangs on it. Its children stay, each of them changed by losing its parent."""

@@ -23,7 +23,10 @@ CHECKS = ContextVar("checks", default=None)
 
 
 def check_again(check, *args):
-    """Have `check` called as well when the write under way is done, before its commit: once. It raises Overtaken."""
+    """Have `check` called as well when the write under way is done, before its commit: once.
+
+    It raises Overtaken, to have the write done again, or what is to be answered.
+    """
     checks = CHECKS.get()
     if checks is not None:
         checks.add((check, *args))

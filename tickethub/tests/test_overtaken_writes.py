@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from comments.tests.factories import CommentFactory
-from projects.models import Label, Project
-from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory
+from projects.models import Label, Project, Status
+from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
+from realtime.models import Stream
 from tasks.board import Board
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
@@ -159,6 +160,57 @@ def test_nothing_goes_beside_a_task_that_went_while_it_waited(as_user, place):
     answer = moving.result()
     assert answer.status_code == 400, answer.content
     assert answer.json()["errors"][place][0]["code"] == "does_not_exist"
+
+
+TAKES_STATUS = {
+    "make": lambda site: ("post", "tasks/", {"project": str(site.project.pk), "title": "New", "status": "review"}),
+    "change": lambda site: ("patch", f"tasks/{site.task.pk}/", {"status": "review"}),
+    "move": lambda site: ("post", f"tasks/{site.task.pk}/move/", {"status": "review"}),
+    "bulk": lambda site: ("post", "tasks/bulk/", {"ids": [str(site.task.pk)], "set": {"status": "review"}}),
+}
+
+
+def agrees(answer, taken):
+    """Whether a status became one of `done`, and the task that took it is completed; or neither is so."""
+    assert (taken.status_code, answer.status_code) in {(201, 200), (200, 200), (201, 409), (200, 409)}
+    task = taken.json().get("results", [taken.json()])[0]
+    return (answer.status_code == 200) == (task["completed_at"] is not None)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
+@pytest.mark.parametrize("take", TAKES_STATUS)
+def test_a_task_that_waits_while_its_status_becomes_done_is_completed(as_user, take):
+    site = Site()
+    status = StatusFactory(project=site.project, slug="review", category="in_progress")
+    taker, owner = as_user(site.membership.user), as_user(site.owner)
+    with transaction.atomic():
+        Board.locked(site.project.pk)
+        Stream.objects.select_for_update().get(pk=site.project.pk)
+        taking = InThread(partial(send, taker, *TAKES_STATUS[take](site)))
+        sleep(0.3)
+        changed = owner.patch(f"{API}statuses/{status.pk}/", {"category": "done"})
+    assert changed.status_code == 200
+    assert agrees(changed, taking.result())
+
+
+@pytest.mark.parametrize("take", TAKES_STATUS)
+def test_a_status_that_is_taken_while_it_becomes_done_does_not(as_user, take):
+    site, checked = Site(), Event()
+    status = StatusFactory(project=site.project, slug="review", category="in_progress")
+    taker, owner = as_user(site.membership.user), as_user(site.owner)
+    check = Status.refuse_if_used
+
+    def check_and_dawdle(status, words):
+        check(status, words)
+        if not checked.is_set():
+            checked.set()
+            sleep(0.3)  # long enough for the task
+
+    with patch.object(Status, "refuse_if_used", check_and_dawdle):
+        changing = InThread(partial(owner.patch, f"{API}statuses/{status.pk}/", {"category": "done"}))
+        assert checked.wait(10)
+        taken = send(taker, *TAKES_STATUS[take](site))
+        assert agrees(changing.result(), taken)
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")

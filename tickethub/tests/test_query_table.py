@@ -75,7 +75,8 @@ MOST = {
 ON_POSTGRESQL = {
     "DELETE memberships/<uuid:pk>/": 15,
     "DELETE labels/<uuid:pk>/": 17,
-    "PATCH tasks/<str:pk>/": 15,
+    "POST tasks/": 15,
+    "PATCH tasks/<str:pk>/": 16,
     "DELETE tasks/<str:pk>/": 25,
     "POST tasks/<str:pk>/move/": 11,
     "POST tasks/bulk/": 26,
