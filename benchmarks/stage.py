@@ -14,7 +14,8 @@ from django.db import connection
 from processes import Server, servers, times_of
 
 LONGEST = 60  # seconds for what a server is still at
-PRODUCTION = {"LOG_LEVEL": "INFO"}  # what writers.py leaves out of it: a line for every request
+# What writers.py leaves out of it, a line for every request; and what the units in deploy/ set.
+PRODUCTION = {"LOG_LEVEL": "INFO", "MALLOC_ARENA_MAX": "2"}
 _stack = ExitStack()
 atexit.register(_stack.close)
 
