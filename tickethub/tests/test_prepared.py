@@ -230,7 +230,7 @@ def test_a_page_of_a_scope_that_has_rows_is_one_query_with_its_count(as_user, qu
     assert len(queries) == 2, "one of them finds the session"
 
 
-PAST_THE_END = [3, 10**17 - 1, 10**17, 10**17 + 1, 1_100_000_000_000_000_001, 2**63, 10**30]
+PAST_THE_END = [13, 10**17 - 1, 10**17, 10**17 + 1, 1_100_000_000_000_000_001, 2**63, 10**30]
 
 
 @pytest.mark.parametrize("offset", PAST_THE_END)
@@ -246,7 +246,7 @@ def test_a_page_past_the_end_of_a_scope_is_empty(as_user, name, scope, offset):
     InvitationFactory.create_batch(2, project=task.project, invited_by=user)
     named = {"project": task.project_id, "task": task.pk, "assignee": "me"}[scope]
     path = f"/api/v1/{name}/?{scope}={named}&limit=1"
-    whole, page = (as_user(user).get(f"{path}{more}").json() for more in ("", f"&offset={offset + 10}"))
+    whole, page = (as_user(user).get(f"{path}{more}").json() for more in ("", f"&offset={offset}"))
     assert (page["results"], page["count"]) == ([], whole["count"])
     assert whole["count"] > 0
 
