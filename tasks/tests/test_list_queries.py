@@ -100,3 +100,15 @@ def test_on_the_board_the_first_of_many_are_found_by_their_ids(api, project, mak
         assert (answer["count"], [task["id"] for task in answer["results"]]) == (4, [str(pk) for pk in in_order])
         ids_first = "LIMIT 2" in queries[-1]["sql"].partition('"tasks_task"."id" IN (SELECT')[2]
         assert ids_first == ("position" in ordering or connection.vendor == "sqlite")
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has other indexes of assignments")
+def test_sqlite_knows_whose_a_task_is_by_an_index_alone(api, make):
+    make(1)
+    with CaptureQueriesContext(connection) as queries:
+        assert api.get("/api/v1/tasks/", {"assignee": "me"}).json()["count"] == 1
+    [asked] = [query["sql"] for query in queries if "tasks_task_assignees" in query["sql"]]
+    with connection.cursor() as cursor:
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked}")
+        plan = [step for *_, step in cursor.fetchall()]
+    assert len([step for step in plan if "COVERING INDEX assigned_to (user_id=?)" in step]) == 2, plan  # count and page
