@@ -48,6 +48,8 @@ class Server(Daphne):
         self.last_resort = None
 
     def run(self):
+        from tickethub.threads import threads  # the application has read the settings by now
+
         # What a start leaves is there to stay: to look through all of it for garbage would hold everybody up for long.
         gc.collect()
         gc.freeze()
@@ -56,6 +58,7 @@ class Server(Daphne):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.hear)
         super().run()
+        threads.wait()  # a request that could not be waited for may still do what it was asked
 
     def hear(self, *_):
         """Take a signal: see to it that this ends, even if the event loop hangs, and leave in order if it does not."""

@@ -6,8 +6,10 @@ most answers, and a hundred requests at once would wait for ten connections unti
 """
 
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from queue import SimpleQueue
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -15,7 +17,63 @@ from django.db import connection
 
 MOST = 64  # that work, wait for a turn to, or wait for something else
 
-threads = ThreadPoolExecutor(MOST, thread_name_prefix="request")
+
+class Threads(Executor):
+    """So many threads, of which whichever did something last takes what comes next: what it needs is still in the
+    processor's caches. A ThreadPoolExecutor goes round all of them.
+
+    They are daemons, and end with the process: it waits for them as long as it likes.
+    """
+
+    def __init__(self, most):
+        self.most, self.begun = most, 0
+        self.lock = threading.Condition()  # told of each that comes to rest
+        self.idle, self.waiting = [], deque()  # the inboxes of threads, the last one to rest at the end; calls
+
+    def submit(self, function, /, *args, **kwargs):
+        future = Future()
+        call = (future, function, args, kwargs)
+        with self.lock:
+            if self.idle:
+                self.idle.pop().put(call)
+            elif self.begun < self.most:
+                self.begun += 1
+                threading.Thread(target=self.work, args=(call,), name=f"request-{self.begun}", daemon=True).start()
+            else:
+                self.waiting.append(call)
+        return future
+
+    def work(self, call):
+        inbox = SimpleQueue()
+        while True:
+            run(*call)
+            del call  # while this rests, nothing of it is kept
+            with self.lock:
+                if self.waiting:
+                    inbox.put(self.waiting.popleft())
+                else:
+                    self.idle.append(inbox)
+                    self.lock.notify_all()
+            call = inbox.get()
+
+    def wait(self):
+        """Wait until all of them rest."""
+        with self.lock:
+            self.lock.wait_for(lambda: len(self.idle) == self.begun)
+
+
+def run(future, function, args, kwargs):
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = function(*args, **kwargs)
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
+
+
+threads = Threads(MOST)
 turns = threading.BoundedSemaphore(settings.REQUESTS_AT_ONCE)
 here = threading.local()
 

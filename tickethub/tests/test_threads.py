@@ -1,0 +1,91 @@
+"""The threads that answer requests: who takes what comes next."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import pytest
+
+from tickethub.threads import Threads
+
+
+@pytest.fixture
+def hold():
+    """Give functions that run until they are let go, and tell in which thread."""
+    free = threading.Event()
+
+    def held():
+        assert free.wait(10)
+        return threading.current_thread()
+
+    held.free = free.set
+    yield held
+    free.set()
+
+
+def test_the_last_that_came_to_rest_takes_what_comes_next(hold):
+    threads = Threads(4)
+    calls = [threads.submit(hold) for _ in range(4)]
+    hold.free()
+    assert len({call.result(10) for call in calls}) == 4
+    threads.wait()
+    taken = set()
+    for _ in range(8):
+        taken.add(threads.submit(threading.current_thread).result(10))
+        threads.wait()
+    assert len(taken) == 1
+
+
+def test_one_that_rests_is_taken_rather_than_a_new_one():
+    threads = Threads(4)
+    for _ in range(8):
+        threads.submit(int).result(10)
+        threads.wait()
+    assert threads.begun == 1
+
+
+def test_there_are_no_more_than_so_many(hold):
+    threads = Threads(2)
+    held = [threads.submit(hold) for _ in range(2)]
+    waiting = [threads.submit(int) for _ in range(6)]
+    assert not wait(waiting, timeout=0.05).done
+    hold.free()
+    assert not wait(held + waiting, timeout=10).not_done
+    assert threads.begun == 2
+
+
+def test_who_waits_for_a_thread_is_served_in_turn(hold):
+    threads, done = Threads(1), []
+    threads.submit(hold)
+    waiting = [threads.submit(done.append, number) for number in range(6)]
+    hold.free()
+    wait(waiting, timeout=10)
+    assert done == [*range(6)]
+
+
+def test_one_can_wait_until_nothing_is_under_way(hold):
+    threads = Threads(2)
+    calls = [threads.submit(hold) for _ in range(4)]
+    with ThreadPoolExecutor(1) as other:
+        waiting = other.submit(threads.wait)
+        assert not wait([waiting], timeout=0.05).done
+        hold.free()
+        waiting.result(10)
+    assert all(call.done() for call in calls)
+
+
+def test_what_is_cancelled_before_it_began_never_runs(hold):
+    threads, done = Threads(1), []
+    threads.submit(hold)
+    gone, next_one = threads.submit(done.append, "gone"), threads.submit(done.append, "next")
+    assert gone.cancel()
+    hold.free()
+    next_one.result(10)
+    assert done == ["next"]
+
+
+def test_an_error_goes_to_whoever_asked_and_the_thread_goes_on():
+    threads = Threads(1)
+    with pytest.raises(ZeroDivisionError):
+        threads.submit(lambda: 1 / 0).result(10)
+    assert threads.submit(int, "7").result(10) == 7
+    assert threads.begun == 1
