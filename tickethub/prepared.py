@@ -27,7 +27,9 @@ def plans_kept():
     It is for statements whose best plan is the same for any values. What finds a rare word is not what finds a common
     one: a plan that is kept would be made for neither.
     """
-    return connection.execute_wrapper(keep_plan) if connection.vendor == "postgresql" else nullcontext()
+    if connection.vendor != "postgresql" or keep_plan in connection.execute_wrappers:
+        return nullcontext()
+    return connection.execute_wrapper(keep_plan)
 
 
 def keep_plan(execute, sql, params, many, context):
