@@ -7,6 +7,7 @@ from threading import BoundedSemaphore
 from django.conf import settings
 from django.contrib.auth import hashers
 
+from tickethub.cores import on_any
 from tickethub.errors import Busy
 from tickethub.threads import aside
 
@@ -25,7 +26,8 @@ def turn():
         if not turns().acquire(timeout=TURN_WITHIN):
             raise Busy
         try:
-            yield
+            with on_any():
+                yield
         finally:
             turns().release()
 

@@ -77,8 +77,9 @@ def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=
     with ExitStack() as stack:
         log = log or stack.enter_context(tempfile.TemporaryFile("w+"))
         started = []
-        for port in free_ports(count):
-            started.append(begin(port, log, application, module, cwd, **environment))
+        for number, port in enumerate(free_ports(count), 1):
+            settings = {"SERVER_CORE": str(number)} | environment  # as deploy/ has it
+            started.append(begin(port, log, application, module, cwd, **settings))
             stack.callback(started[-1].end)
         try:
             for server in started:

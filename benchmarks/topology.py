@@ -170,14 +170,14 @@ class Topology:
     def socket(self, number):
         return self.folder / f"{number}.sock"
 
-    def options(self):
-        """For a process of ours."""
+    def options(self, **settings):
+        """For a process of ours, with settings of its own."""
         with (self.folder / "log").open("a") as log:
             output = os.dup(log.fileno())
         inherited = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TMPDIR") if name in os.environ}
         return {
             "cwd": ROOT,
-            "env": inherited | self.settings,
+            "env": inherited | self.settings | settings,
             "stdin": subprocess.DEVNULL,
             "stdout": output,
             "stderr": output,
@@ -190,7 +190,7 @@ class Topology:
             sys.exit(f"Server {number} runs already")
         address = ["-v", "0", "-u", str(self.socket(number))]
         command = [sys.executable, "-m", "tickethub.server", *address, "tickethub.asgi:application"]
-        process = subprocess.Popen(command, **self.options())
+        process = subprocess.Popen(command, **self.options(SERVER_CORE=str(number)))
         (self.folder / f"{number}.pid").write_text(str(process.pid))
         if wait:
             self.wait(number)

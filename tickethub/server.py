@@ -23,11 +23,13 @@ from daphne.cli import CommandLineInterface
 from daphne.server import Server as Daphne
 from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
+from django.conf import settings
 from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
 
 from realtime.wire import DENIAL, WRITE, deny
 from tickethub import intake
+from tickethub.cores import stay_on
 from tickethub.intake import CUT_OFF
 
 DRAIN_WITHIN = 20  # seconds for the requests under way
@@ -53,6 +55,8 @@ class Server(Daphne):
         # What a start leaves is there to stay: to look through all of it for garbage would hold everybody up for long.
         gc.collect()
         gc.freeze()
+        if settings.SERVER_CORE:
+            stay_on(settings.SERVER_CORE)
         daphne.server.HTTPFactory = intake.Factory  # Daphne takes it from there
         self.signal_handlers = False  # Twisted's; ours are below
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -50,6 +50,8 @@ if missing:
         " .env.example explains each, and DEBUG=true gives all but the secret a value for development."
     )
 
+SERVER_CORE = env.text("SERVER_CORE") and env.number("SERVER_CORE", None)
+
 DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", 10)
 REQUESTS_AT_ONCE = max(DATABASE_POOL_SIZE - 2, 1)  # those that are left are for sockets and mails
 DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}

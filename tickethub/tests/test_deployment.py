@@ -91,6 +91,13 @@ def test_systemd_waits_for_the_server_to_end():
     assert int(re.search(r"TimeoutStopSec=(\d+)", TEXTS["tickethub@.service"])[1]) > END_WITHIN
 
 
+def test_systemd_gives_each_process_a_core_of_its_own():
+    unit = TEXTS["tickethub@.service"]
+    assert "Environment=SERVER_CORE=%i\n" in unit
+    filters = re.findall(r"SystemCallFilter=(.*)", unit)
+    assert filters.index("sched_setaffinity") > filters.index("~@privileged @resources")
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not there")
 def test_the_units_are_what_systemd_understands(tmp_path):
     python = tmp_path / "python"
@@ -113,6 +120,10 @@ def test_the_units_are_what_systemd_understands(tmp_path):
 def test_compose_waits_for_the_server_to_end():
     for name in ("one", "two"):
         assert int(SERVICES[name]["stop_grace_period"].rstrip("s")) > END_WITHIN
+
+
+def test_compose_gives_each_process_a_core_of_its_own():
+    assert [SERVICES[name]["environment"]["SERVER_CORE"] for name in ("one", "two")] == [1, 2]
 
 
 def test_compose_names_nothing_that_is_not_there():
