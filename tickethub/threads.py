@@ -32,29 +32,30 @@ class Threads(Executor):
 
     def submit(self, function, /, *args, **kwargs):
         future = Future()
-        call = (future, function, args, kwargs)
         with self.lock:
+            if not self.idle and self.begun < self.most:
+                self.begin()
             if self.idle:
-                self.idle.pop().put(call)
-            elif self.begun < self.most:
-                self.begun += 1
-                threading.Thread(target=self.work, args=(call,), name=f"request-{self.begun}", daemon=True).start()
+                self.idle.pop().put((future, function, args, kwargs))
             else:
-                self.waiting.append(call)
+                self.waiting.append((future, function, args, kwargs))
         return future
 
-    def work(self, call):
+    def begin(self):
         inbox = SimpleQueue()
+        threading.Thread(target=self.work, args=(inbox,), name=f"request-{self.begun + 1}", daemon=True).start()
+        self.idle.append(inbox)
+        self.begun += 1
+
+    def work(self, inbox):
         while True:
-            run(*call)
-            del call  # while this rests, nothing of it is kept
+            run(*inbox.get())
             with self.lock:
                 if self.waiting:
                     inbox.put(self.waiting.popleft())
                 else:
                     self.idle.append(inbox)
                     self.lock.notify_all()
-            call = inbox.get()
 
     def wait(self):
         """Wait until all of them rest."""
@@ -69,6 +70,7 @@ def run(future, function, args, kwargs):
         result = function(*args, **kwargs)
     except BaseException as error:
         future.set_exception(error)
+        del future  # which has the error, which has this frame: they would be kept until the next look for garbage
     else:
         future.set_result(result)
 

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.core import signals
@@ -138,17 +137,16 @@ async def test_nothing_is_begun_for_a_client_that_has_gone(handler, monkeypatch,
         return answer(request)
 
     monkeypatch.setattr(handler, "get_response", keep_the_thread)
-    with ThreadPoolExecutor(1) as only:
-        monkeypatch.setattr(threads, "threads", only)
-        monkeypatch.setattr("tickethub.http.in_thread", threads.in_thread)
-        busy, leaves = asyncio.ensure_future(ask(handler, "/first")), asyncio.Event()
-        await asyncio.to_thread(reached.wait, 10)
-        gone = asyncio.ensure_future(ask(handler, "/gone", leaves))
-        await asyncio.sleep(0.01)
-        leaves.set()
-        assert await gone is None
-        free.set()
-        assert await busy == 200
+    monkeypatch.setattr(threads, "threads", threads.Threads(1))
+    busy, leaves = asyncio.ensure_future(ask(handler, "/first")), asyncio.Event()
+    await asyncio.to_thread(reached.wait, 10)
+    gone = asyncio.ensure_future(ask(handler, "/gone", leaves))
+    await asyncio.sleep(0.01)
+    leaves.set()
+    assert await gone is None
+    free.set()
+    assert await busy == 200
+    threads.threads.wait()
     assert at_work["paths"] == ["/first"]
 
 

@@ -1,6 +1,8 @@
 """The threads that answer requests: who takes what comes next."""
 
+import gc
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
@@ -81,6 +83,42 @@ def test_what_is_cancelled_before_it_began_never_runs(hold):
     hold.free()
     next_one.result(10)
     assert done == ["next"]
+
+
+class Thing:
+    """What can be seen to be gone."""
+
+    def fail(self):
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize("do", [Thing.__repr__, Thing.fail])
+def test_nothing_of_a_call_is_kept(do):
+    threads, gone = Threads(1), []
+    gc.disable()
+    try:
+        for _ in range(3):
+            thing = Thing()
+            gone.append(weakref.ref(thing))
+            wait([threads.submit(do, thing)], timeout=10)
+            del thing
+            threads.wait()
+            assert [each() for each in gone] == [None] * len(gone)
+    finally:
+        gc.enable()
+
+
+def test_a_thread_that_the_system_refuses_is_tried_again(monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    threads = Threads(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            threads.submit(int)
+    assert threads.submit(int, "7").result(10) == 7
+    threads.wait()
 
 
 def test_an_error_goes_to_whoever_asked_and_the_thread_goes_on():
