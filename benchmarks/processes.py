@@ -78,8 +78,7 @@ def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=
         log = log or stack.enter_context(tempfile.TemporaryFile("w+"))
         started = []
         for number, port in enumerate(free_ports(count), 1):
-            settings = {"SERVER_CORE": str(number)} | environment  # as deploy/ has it
-            started.append(begin(port, log, application, module, cwd, **settings))
+            started.append(begin(port, log, application, module, cwd, **{"SERVER_CORE": str(number)} | environment))
             stack.callback(started[-1].end)
         try:
             for server in started:
@@ -94,7 +93,7 @@ def servers(count, application="tickethub.asgi:application", module=SERVER, cwd=
 def begin(port, log, application="tickethub.asgi:application", module=SERVER, cwd=ROOT, **environment):
     """A server process that does not answer yet. Its output goes to the file `log`."""
     command = [sys.executable, "-m", module, "-v", "0", "-b", "127.0.0.1", "-p", str(port), application]
-    return Server(port, command, cwd, {**os.environ, **environment}, log)
+    return Server(port, command, cwd, {**os.environ, "SERVER_CORE": "1", **environment}, log)  # as deploy/ has it
 
 
 def listens(port):
