@@ -46,7 +46,7 @@ class Server(Daphne):
         # Its own log of requests, and Twisted's, would tell whole addresses. The application knows the secrets.
         super().__init__(*args, endpoints=endpoints, **kwargs | {"action_logger": None, "verbosity": 0})
         self.ports = []
-        self.is_draining = False
+        self.is_draining = self.is_hurried = self.is_over = False
         self.last_resort = None
 
     def run(self):
@@ -62,10 +62,14 @@ class Server(Daphne):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self.hear)
         super().run()
-        threads.wait()  # a request that could not be waited for may still do what it was asked
+        self.is_over = True
+        if not self.is_hurried:
+            threads.wait()  # a request that could not be answered any more may still do what it was asked
 
     def hear(self, *_):
         """Take a signal: see to it that this ends, even if the event loop hangs, and leave in order if it does not."""
+        if self.is_over:  # and some thread alone is waited for
+            os._exit(1)
         if self.last_resort is None:
             self.last_resort = threading.Timer(END_WITHIN, os._exit, [1])
             self.last_resort.daemon = True
@@ -106,6 +110,7 @@ class Server(Daphne):
     def leave(self):
         """End, in order; at once when told a second time."""
         if self.is_draining:
+            self.is_hurried = True
             self.stop()
             return
         self.is_draining = True

@@ -117,9 +117,10 @@ def test_a_request_that_never_comes_whole_is_cut_off(tmp_path):
         assert server.process.wait(10) == 0
 
 
-def test_a_request_that_never_ends_is_cut_off(tmp_path):
+@contextmanager
+def a_request_that_never_ends(server):
+    """A write that is under way, and waits for another one."""
     with (
-        served(tmp_path, "-c", IMPATIENT.format(3)) as server,
         registered(server) as client,
         closing(sqlite3.connect(server.database, autocommit=True)) as database,
         socket.create_connection(server.address.split(":")) as line,
@@ -132,8 +133,31 @@ def test_a_request_that_never_ends_is_cut_off(tmp_path):
             + body
         )
         time.sleep(0.5)
+        yield
+
+
+def test_a_request_that_never_ends_is_cut_off(tmp_path):
+    with served(tmp_path, "-c", IMPATIENT.format(3)) as server, a_request_that_never_ends(server):
         server.process.terminate()
         assert server.process.wait(10) == 1
+
+
+def test_a_second_signal_does_not_wait_for_it_either(server):
+    with a_request_that_never_ends(server):
+        server.process.terminate()
+        time.sleep(0.5)
+        assert server.process.poll() is None
+        server.process.terminate()
+        assert server.process.wait(5) == 0
+
+
+def test_nor_does_one_that_comes_when_it_alone_is_waited_for(tmp_path):
+    with served(tmp_path, "-c", IMPATIENT.format(60)) as server, a_request_that_never_ends(server):
+        server.process.terminate()
+        time.sleep(3)  # the second for what is under way is over
+        assert server.process.poll() is None
+        server.process.terminate()
+        assert server.process.wait(5) == 1
 
 
 @pytest.fixture
