@@ -36,7 +36,7 @@ class Handler(ASGIHandler):
             leaving = asyncio.ensure_future(receive())
             try:
                 await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                if not begun.is_set():  # the client has gone before a thread was free
+                if not begun.is_set() and not answering.done():  # the client has gone before a thread was free
                     answering.cancel()
                     return
                 response = await answering

@@ -150,6 +150,18 @@ async def test_nothing_is_begun_for_a_client_that_has_gone(handler, monkeypatch,
     assert at_work["paths"] == ["/first"]
 
 
+async def test_where_no_thread_can_be_had_the_server_is_told(handler, monkeypatch):
+    """Daphne gives a 500 then. Without an answer the client would wait for ever."""
+
+    class NoThreads:
+        def submit(self, *args):
+            raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threads, "threads", NoThreads())
+    with pytest.raises(RuntimeError, match="can't start"):
+        await asyncio.wait_for(ask(handler), 5)
+
+
 async def test_a_body_that_is_made_meanwhile_ends_when_the_client_leaves(handler, monkeypatch):
     leaves, closed, made = asyncio.Event(), threading.Event(), []
 
