@@ -14,7 +14,7 @@ from django.urls import set_script_prefix
 
 from tickethub.intake import CUT_OFF
 from tickethub.middleware import ProbeMiddleware
-from tickethub.threads import in_thread, turn
+from tickethub.threads import in_thread, probes, turn
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ class Handler(ASGIHandler):
             return
         with closing(body):
             begun = threading.Event()
-            answering = asyncio.ensure_future(in_thread(self.answer)(scope, body, begun))
+            executor = probes if is_probe(scope) else None
+            answering = asyncio.ensure_future(in_thread(self.answer, executor)(scope, body, begun))
             leaving = asyncio.ensure_future(receive())
             try:
                 await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -62,7 +63,7 @@ class Handler(ASGIHandler):
 
     def answer(self, scope, body, begun):
         begun.set()
-        with nullcontext() if scope["path"] in ProbeMiddleware.PATHS else turn():
+        with nullcontext() if is_probe(scope) else turn():
             set_script_prefix(get_script_prefix(scope))
             signals.request_started.send(sender=type(self), scope=scope)
             request, response = self.create_request(scope, body)
@@ -76,3 +77,7 @@ class Handler(ASGIHandler):
             else:
                 response.close()
             return response
+
+
+def is_probe(scope):
+    return scope["path"] in ProbeMiddleware.PATHS

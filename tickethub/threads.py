@@ -76,13 +76,14 @@ def run(future, function, args, kwargs):
 
 
 threads = Threads(MOST)
+probes = Threads(2)  # for whoever asks whether the process is up, however many requests wait
 turns = threading.BoundedSemaphore(settings.REQUESTS_AT_ONCE)
 here = threading.local()
 
 
-def in_thread(function):
+def in_thread(function, executor=None):
     """A function to await, which runs in one of the threads, without a turn."""
-    return sync_to_async(function, thread_sensitive=False, executor=threads)
+    return sync_to_async(function, thread_sensitive=False, executor=executor or threads)
 
 
 @contextmanager

@@ -99,8 +99,11 @@ async def test_no_more_are_served_at_once_than_have_a_turn(handler, turns, at_wo
     assert at_work["most"] == 2
 
 
-async def test_a_probe_is_answered_however_many_wait(handler, turns, at_work):
+@pytest.mark.parametrize("most", [64, 1])
+async def test_a_probe_is_answered_however_many_wait(handler, turns, at_work, monkeypatch, most):
+    """For a turn, or for a thread."""
     turns(1)
+    monkeypatch.setattr(threads, "threads", threads.Threads(most))
     waiting = [asyncio.ensure_future(ask(handler)) for _ in range(8)]
     await asyncio.sleep(0.02)
     assert await ask(handler, "/healthz") == 200
