@@ -18,8 +18,7 @@ from projects.tests.factories import InvitationFactory, LabelFactory, Membership
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 from tasks.views import TaskViewSet
-from tickethub.metrics import count_query, watch_queries
-from tickethub.prepared import REPEATED, Prepared, keep_plan, plans_kept
+from tickethub.prepared import REPEATED, Prepared, plans_kept
 from tickethub.transactions import in_transaction
 from tickethub.viewsets import ListModelMixin
 
@@ -358,20 +357,6 @@ def odds():
     yield widen
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE odds")
-
-
-def test_to_connect_meanwhile_leaves_the_context_as_it_was():
-    """Each request connects as it asks who it is of: else all that follows on the connection would have kept plans."""
-    before = [*connection.execute_wrappers]
-    try:
-        for _ in range(2):
-            with plans_kept():
-                watch_queries(connection)
-                with plans_kept():
-                    assert connection.execute_wrappers.count(keep_plan) == (connection.vendor == "postgresql")
-            assert connection.execute_wrappers == [count_query, *before]
-    finally:
-        connection.execute_wrappers[:] = before
 
 
 def ask():

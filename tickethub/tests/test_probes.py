@@ -12,6 +12,7 @@ from accounts.tests.factories import UserFactory
 from projects.tests.factories import ProjectFactory
 from realtime import bell
 from tickethub import metrics, probes
+from tickethub.prepared import keep_plan, plans_kept
 
 TOKEN = "a token for the metrics"
 NEWER = {("tasks", "9999_newer"): Migration("9999_newer", "tasks")}
@@ -247,6 +248,21 @@ def test_queries_are_counted_and_those_that_fail(scrape):
     assert connection.execute_wrappers.count(metrics.count_query) == 0
     failed = {key: value for key, value in after.items() if key.startswith("tickethub_database_errors_total")}
     assert sum(failed.values()) - sum(before.get(key, 0) for key in failed) == 1
+
+
+@pytest.mark.django_db
+def test_to_connect_while_plans_are_kept_leaves_none_kept_after():
+    """Each request connects as it asks who it is of: else all that follows on the connection would have kept plans."""
+    before = [*connection.execute_wrappers]
+    try:
+        for _ in range(2):
+            with plans_kept():
+                metrics.watch_queries(connection)
+                with plans_kept():
+                    assert connection.execute_wrappers.count(keep_plan) == (connection.vendor == "postgresql")
+            assert connection.execute_wrappers == [metrics.count_query, *before]
+    finally:
+        connection.execute_wrappers[:] = before
 
 
 def test_the_pool_tells_its_size_and_who_waits(scrape, monkeypatch):
