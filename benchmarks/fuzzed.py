@@ -9,7 +9,12 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.core.failures import AcceptedNegativeData
 from schemathesis.engine import Status, events, from_schema
 from schemathesis.hooks import GLOBAL_HOOK_DISPATCHER
-from schemathesis.openapi.checks import JsonSchemaError, MissingContentType, RejectedPositiveData
+from schemathesis.openapi.checks import (
+    EnsureResourceAvailability,
+    JsonSchemaError,
+    MissingContentType,
+    RejectedPositiveData,
+)
 
 from accounts.tests.checks import refused
 
@@ -63,8 +68,10 @@ SCALARS = re.compile(r"violates `type` at \S+ \(was (string|boolean|integer), be
 TOO_LONG = re.compile(r"in body - violates `maxLength` at /properties/(\w+)\b")
 
 
-def matters(context, failure, case, response):
-    """Whether a failure is one."""
+def matters(failure, case, response, *, was_deleted):
+    """Whether a failure is one. `was_deleted`: whether this chain deleted anything, and what hangs from it."""
+    if isinstance(failure, EnsureResourceAvailability):
+        return not was_deleted
     if isinstance(failure, MissingContentType):
         return bool(response.content)
     if isinstance(failure, RejectedPositiveData):
@@ -113,6 +120,7 @@ class Run:
     def __init__(self, application, name, phases, *, examples, seed):
         self.application, self.name, self.examples = application, name, examples
         self.statuses, self.failures = {}, {}
+        self.was_deleted = False
         self.scenarios = 0 if "stateful" in phases else None
         self.config = {
             "seed": seed,
@@ -137,7 +145,7 @@ class Run:
         build = schema.build_state_machine
         schema.build_state_machine = lambda **options: self.undoing(build(**options))
         self.aim = self.application.do(Aim, self.application, self.name)
-        hooks = {"before_call": self.aim, "after_call": self.note, "filter_failure": matters}
+        hooks = {"before_call": self.aim, "after_call": self.note, "filter_failure": self.matters}
         for name, hook in hooks.items():
             GLOBAL_HOOK_DISPATCHER.register_hook_with_name(hook, name)
         try:
@@ -156,10 +164,14 @@ class Run:
 
         class Undoing(state_machine):
             def __init__(machine):
+                self.was_deleted = False
                 self.application.begin()
                 super().__init__()
 
         return Undoing
+
+    def matters(self, context, failure, case, response):
+        return matters(failure, case, response, was_deleted=self.was_deleted)
 
     def note(self, context, case, response):
         operation = case.operation
@@ -167,6 +179,7 @@ class Run:
             return
         self.statuses.setdefault(operation.label, Counter())[response.status_code] += 1
         self.aim.learn(case, response)
+        self.was_deleted |= case.method == "DELETE" and response.status_code < 300
         is_open = operation.definition.raw.get("security") == []
         if self.name not in self.application.world.people and not is_open and response.status_code < 400:
             self.failures[f"{operation.label}: this needs a token, and got {response.status_code} without"] = ""
