@@ -16,7 +16,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import expect, sync_playwright
 from serving import ROOT, free_ports, settings_in
 
@@ -259,12 +258,6 @@ def picture(request):
         if folder:
             folder.mkdir(parents=True, exist_ok=True)
             page.wait_for_timeout(250)  # until nothing glides any more
-            for last in (False, False, True):  # of many frames Chromium rarely never makes one
-                try:
-                    page.screenshot(path=folder / f"{name}.png", timeout=10_000)
-                    break
-                except PlaywrightTimeout:
-                    if last:
-                        raise
+            page.screenshot(path=folder / f"{name}.png")
 
     return take
