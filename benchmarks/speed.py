@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import fill
@@ -31,15 +31,15 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from figures import draw
+from hosting import MB, Memory, Processes, Start
 from migrations import Postgres
-from processes import begin, servers
+from processes import servers
 from report import main, note
-from serving import ROOT, free_ports
+from serving import ROOT
 from stage import PRODUCTION, Rounds, Side, least, our, world
 
 from accounts.models import User
 
-MB = 1_000_000
 LISTS = ["tasks", "relations", "comments", "projects", "memberships", "invitations", "statuses", "labels", "users"]
 TINY = fill.Size(tasks=600, projects=3, largest=300, events=6_000, people=20)
 
@@ -240,88 +240,7 @@ class Sizes:
             note(f"drawn: {draw('latency', 'One after another', 'tasks of the project', 'p50, ms', curves)}")
 
 
-# --- Processes ---
-
-
-@dataclass(frozen=True)
-class Processes:
-    """Two processes against one."""
-
-    rounds: int = 3
-    seconds: int = 5
-    connections: int = 16
-
-    def run(self, report):
-        asked = world().page(world().ordinary)
-        with servers(2, **PRODUCTION) as started:
-            rates = {1: [], 2: []}
-            for _ in range(self.rounds):
-                for count, found in rates.items():
-                    found.append(self.rate(started[:count], asked))
-        one, two = (statistics.median(found) for found in rates.values())
-        note(f"processes: {one:,.0f} lists a second of one, {two:,.0f} of two")
-        report.at_least("two processes against one", two / one, 1.6, "times the lists a second")
-
-    def rate(self, started, asked):
-        share = self.connections // len(started)
-        runs = [Side(server, asked.ours, world().headers).begin(share, self.seconds) for server in started]
-        rate = sum(run.result().rate for run in runs)
-        for server in started:
-            stage.settle(server)
-        return rate
-
-
-@dataclass(frozen=True)
-class Start:
-    times: int = 5
-
-    def run(self, report):
-        _, path, _ = world().page(world().ordinary).ours[0]
-        seconds = [self.measure(path) for _ in range(self.times)]
-        note(f"start: {', '.join(f'{each:.2f}' for each in seconds)} s to the first list")
-        report.at_most("start to the first answer", statistics.median(seconds), 2, "s")
-
-    @staticmethod
-    def measure(path):
-        [port] = free_ports(1)
-        with tempfile.TemporaryFile("w+") as log, ExitStack() as stack:
-            client = stack.enter_context(httpx.Client(headers=world().headers, trust_env=False, timeout=10))
-            began, status = time.monotonic(), None
-            server = begin(port, log, **PRODUCTION)
-            stack.callback(server.end)
-            while status != 200:
-                check(server.returncode is None and time.monotonic() < began + 60, "The server did not start")
-                with suppress(httpx.TransportError):
-                    status = client.get(server.url + path).status_code
-                time.sleep(0.01)
-            return time.monotonic() - began
-
-
-@dataclass(frozen=True)
-class Memory:
-    """What a process grows by, between two moments at which it does nothing."""
-
-    requests: int = 100_000
-    seconds: int = 20
-
-    def run(self, report):
-        some = [world().one(world().ordinary)] * 5 + [world().comments(world().ordinary)] * 3 + [world().patch()] * 2
-        mix = [request for asked in some for request in asked.ours[:50]]
-        for asked in world().everything():
-            mix += asked.ours[:1] if asked.name != "login" else []
-        with servers(1, **PRODUCTION) as [server]:
-            self.drive(server, mix, self.requests // 20)
-            before = server.memory()
-            done = self.drive(server, mix, self.requests)
-            after = server.memory()
-        note(f"memory: {before / MB:.1f} MB, {after / MB:.1f} MB after {done:,} more requests")
-        report.at_most("memory, grown", 100 * (after / before - 1), 10, "%")
-
-    def drive(self, server, mix, requests):
-        done = 0
-        while done < requests:
-            done += Side(server, mix, world().headers).drive(8, self.seconds).requests
-        return done
+# --- SQLite, and the least there is ---
 
 
 @dataclass(frozen=True)
