@@ -98,6 +98,21 @@ def turn():
 
 
 @contextmanager
+def without_turn():
+    """Within this another is at work in the place of this request."""
+    if not getattr(here, "is_at_work", False):
+        yield
+        return
+    here.is_at_work = False
+    turns.release()
+    try:
+        yield
+    finally:
+        turns.acquire()
+        here.is_at_work = True
+
+
+@contextmanager
 def aside():
     """Within this a request waits for something else than the database: another has its turn and connection meanwhile.
 
@@ -107,11 +122,5 @@ def aside():
         yield
         return
     connection.close()
-    is_at_work = getattr(here, "is_at_work", False)
-    if is_at_work:
-        turns.release()
-    try:
+    with without_turn():
         yield
-    finally:
-        if is_at_work:
-            turns.acquire()

@@ -1,6 +1,6 @@
 """Writes of the API: one transaction each, done again when two of them waited for each other."""
 
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
 from threading import RLock
@@ -10,6 +10,7 @@ from django.db import IntegrityError, NotSupportedError, OperationalError, conne
 from psycopg.errors import DeadlockDetected, FeatureNotSupported, ForeignKeyViolation, SerializationFailure
 
 from tickethub.errors import Overtaken
+from tickethub.threads import without_turn
 
 ATTEMPTS = 4
 # What PostgreSQL ends a transaction with when another one came between: the two waited for each other, or one removed
@@ -17,7 +18,7 @@ ATTEMPTS = 4
 # plan of before does not fit. Seen anew, the answer is a definite one.
 CAME_BETWEEN = (DeadlockDetected, SerializationFailure, ForeignKeyViolation, FeatureNotSupported)
 # SQLite has one writer at a time and no queue: who waits tries again, ever more seldom, and of sixteen some try in vain
-# for longer than its timeout. So the writers of a process queue here.
+# for longer than its timeout. So the writers of a process queue here, where they are in the way of nobody who reads.
 TURN = RLock()
 CHECKS = ContextVar("checks", default=None)
 
@@ -49,7 +50,7 @@ def in_transaction(handler):
     def run(*args, **kwargs):
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with TURN if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
+                with one_by_one() if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
                     return checked_again(handler, *args, **kwargs)
             except (ObjectNotUpdated, Overtaken):  # the former for a row that was removed after it was read
                 if attempt == ATTEMPTS:
@@ -60,6 +61,12 @@ def in_transaction(handler):
         return None
 
     return run
+
+
+@contextmanager
+def one_by_one():
+    with without_turn(), TURN:
+        yield
 
 
 def checked_again(handler, *args, **kwargs):

@@ -3,15 +3,18 @@
 import asyncio
 import threading
 import time
+from contextlib import closing
 
 import pytest
 from django.core import signals
+from django.db import connection, connections
 from django.http import HttpResponse
 
 from tickethub import threads
 from tickethub.http import Handler
 from tickethub.intake import CUT_OFF
 from tickethub.streaming import PiecewiseResponse
+from tickethub.transactions import TURN, in_transaction
 
 
 @pytest.fixture
@@ -128,6 +131,30 @@ async def test_whoever_waits_for_something_else_gives_up_the_turn(handler, turns
     assert await ask(handler) == 200
     free.set()
     assert await aside == 200
+    assert threads.turns.acquire(blocking=False)
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="writers to PostgreSQL do not queue")
+@pytest.mark.django_db(transaction=True)
+async def test_whoever_waits_to_write_is_in_the_way_of_nobody_who_reads(handler, turns, monkeypatch):
+    turns(1)
+    answer, reached = handler.get_response, threading.Event()
+    write = in_transaction(answer)
+
+    def write_or_read(request):
+        if request.path != "/api/v1/projects/":
+            return answer(request)
+        reached.set()
+        with closing(connections["default"]):
+            return write(request)
+
+    monkeypatch.setattr(handler, "get_response", write_or_read)
+    with TURN:  # somebody imports a large project
+        writing = asyncio.ensure_future(ask(handler, "/api/v1/projects/"))
+        await asyncio.to_thread(reached.wait, 10)
+        assert await asyncio.wait_for(ask(handler), 10) == 200
+        assert not writing.done()
+    assert await writing == 200
     assert threads.turns.acquire(blocking=False)
 
 
