@@ -11,6 +11,7 @@ from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.db import close_old_connections
 from django.http import FileResponse
 from django.urls import set_script_prefix
+from rest_framework.permissions import SAFE_METHODS
 
 from tickethub.intake import CUT_OFF
 from tickethub.middleware import ProbeMiddleware
@@ -63,7 +64,7 @@ class Handler(ASGIHandler):
 
     def answer(self, scope, body, begun):
         begun.set()
-        with nullcontext() if is_probe(scope) else turn():
+        with nullcontext() if is_probe(scope) else turn(writes=scope["method"] not in SAFE_METHODS):
             set_script_prefix(get_script_prefix(scope))
             signals.request_started.send(sender=type(self), scope=scope)
             request, response = self.create_request(scope, body)

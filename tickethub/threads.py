@@ -78,6 +78,8 @@ def run(future, function, args, kwargs):
 threads = Threads(MOST)
 probes = Threads(2)  # for whoever asks whether the process is up, however many requests wait
 turns = threading.BoundedSemaphore(settings.REQUESTS_AT_ONCE)
+# Of these. A write takes long, and may wait for another one: else those who read would wait for all of them.
+turns_to_write = threading.BoundedSemaphore(max(settings.REQUESTS_AT_ONCE // 2, 1))
 here = threading.local()
 
 
@@ -87,29 +89,37 @@ def in_thread(function, executor=None):
 
 
 @contextmanager
-def turn():
+def turn(*, writes=False):
     """Wait until one may be at work."""
-    with turns:
-        here.is_at_work = True
-        try:
-            yield
-        finally:
-            here.is_at_work = False
+    here.turns = (turns_to_write, turns) if writes else (turns,)
+    take(here.turns)
+    try:
+        yield
+    finally:
+        give_back(here.turns)
+        here.turns = ()
 
 
 @contextmanager
 def without_turn():
     """Within this another is at work in the place of this request."""
-    if not getattr(here, "is_at_work", False):
-        yield
-        return
-    here.is_at_work = False
-    turns.release()
+    taken, here.turns = getattr(here, "turns", ()), ()
+    give_back(taken)
     try:
         yield
     finally:
-        turns.acquire()
-        here.is_at_work = True
+        take(taken)
+        here.turns = taken
+
+
+def take(taken):
+    for each in taken:
+        each.acquire()
+
+
+def give_back(taken):
+    for each in taken:
+        each.release()
 
 
 @contextmanager

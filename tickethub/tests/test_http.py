@@ -3,7 +3,8 @@
 import asyncio
 import threading
 import time
-from contextlib import closing
+from contextlib import closing, nullcontext
+from types import SimpleNamespace
 
 import pytest
 from django.core import signals
@@ -46,11 +47,12 @@ def handler(monkeypatch, at_work):
 def turns(monkeypatch):
     def set_to(count):
         monkeypatch.setattr(threads, "turns", threading.BoundedSemaphore(count))
+        monkeypatch.setattr(threads, "turns_to_write", threading.BoundedSemaphore(max(count // 2, 1)))
 
     return set_to
 
 
-async def ask(handler, path="/api/v1/tasks/", leaves=None, send=None):
+async def ask(handler, path="/api/v1/tasks/", leaves=None, send=None, method="GET"):
     """The status of the answer, None without one. The client leaves when the event `leaves` is set."""
     sent, asked = [], []
 
@@ -68,7 +70,7 @@ async def ask(handler, path="/api/v1/tasks/", leaves=None, send=None):
 
     scope = {
         "type": "http",
-        "method": "GET",
+        "method": method,
         "path": path,
         "query_string": b"",
         "headers": [(b"host", b"testserver")],
@@ -114,43 +116,62 @@ async def test_a_probe_is_answered_however_many_wait(handler, turns, at_work, mo
     await asyncio.gather(*waiting)
 
 
-async def test_whoever_waits_for_something_else_gives_up_the_turn(handler, turns, monkeypatch):
-    turns(1)
+@pytest.fixture
+def held(handler, monkeypatch):
+    """Hold what is asked of projects within `how`, until it is told `free()`; `reached()` waits until there is one."""
     answer, reached, free = handler.get_response, threading.Event(), threading.Event()
 
-    def wait_aside(request):
+    def hold(request):
         if request.path == "/api/v1/projects/":
-            with threads.aside():
+            with held.how():
                 reached.set()
                 assert free.wait(10)
         return answer(request)
 
-    monkeypatch.setattr(handler, "get_response", wait_aside)
-    aside = asyncio.ensure_future(ask(handler, "/api/v1/projects/"))
-    await asyncio.to_thread(reached.wait, 10)
-    assert await ask(handler) == 200
+    monkeypatch.setattr(handler, "get_response", hold)
+    held = SimpleNamespace(how=nullcontext, free=free.set, reached=lambda: asyncio.to_thread(reached.wait, 10))
+    yield held
     free.set()
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_whoever_waits_for_something_else_gives_up_the_turn(handler, turns, held, method):
+    turns(1)
+    held.how = threads.aside
+    aside = asyncio.ensure_future(ask(handler, "/api/v1/projects/", method=method))
+    await held.reached()
+    assert await asyncio.wait_for(ask(handler, method=method), 10) == 200
+    held.free()
     assert await aside == 200
     assert threads.turns.acquire(blocking=False)
+    assert threads.turns_to_write.acquire(blocking=False)
+
+
+async def test_who_writes_leaves_turns_to_who_reads(handler, turns, held):
+    turns(2)
+    writing = [asyncio.ensure_future(ask(handler, "/api/v1/projects/", method="POST")) for _ in range(4)]
+    await held.reached()
+    assert await asyncio.wait_for(ask(handler), 10) == 200
+    assert not any(each.done() for each in writing)
+    held.free()
+    assert await asyncio.gather(*writing) == [200] * 4
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="writers to PostgreSQL do not queue")
 @pytest.mark.django_db(transaction=True)
 async def test_whoever_waits_to_write_is_in_the_way_of_nobody_who_reads(handler, turns, monkeypatch):
     turns(1)
-    answer, reached = handler.get_response, threading.Event()
-    write = in_transaction(answer)
+    write, reached = in_transaction(handler.get_response), threading.Event()
 
-    def write_or_read(request):
-        if request.path != "/api/v1/projects/":
-            return answer(request)
+    def write_as_well(request):
         reached.set()
         with closing(connections["default"]):
             return write(request)
 
-    monkeypatch.setattr(handler, "get_response", write_or_read)
+    answers = {"POST": write_as_well, "GET": handler.get_response}
+    monkeypatch.setattr(handler, "get_response", lambda request: answers[request.method](request))
     with TURN:  # somebody imports a large project
-        writing = asyncio.ensure_future(ask(handler, "/api/v1/projects/"))
+        writing = asyncio.ensure_future(ask(handler, method="POST"))
         await asyncio.to_thread(reached.wait, 10)
         assert await asyncio.wait_for(ask(handler), 10) == 200
         assert not writing.done()
