@@ -126,7 +126,8 @@ class TaskViewSet(InProjectViewSet):
     def create(self, request, *args, **kwargs):
         """Make a task. A POST with an `id` may be sent again: the second gives 200 and the task that stands."""
         context = self.get_serializer_context()
-        # Before all else is checked: what the first one named may be gone by now, and the task stands all the same.
+        # Before all else is checked: what the first one named may be gone by now, or the right to make it, and the task
+        # stands all the same.
         if task := self.find_standing(context):
             return Response(self.projection.picture(task))
         serializer = self.get_serializer(data=request.data, context=context)
@@ -145,13 +146,14 @@ class TaskViewSet(InProjectViewSet):
         if not isinstance(data, dict) or "id" not in data or not sent.is_valid():
             return None
         project = sent.validated_data["project"]
-        self.check_object_permissions(self.request, project)
         hold(sent.validated_data["id"])  # so that of two such POSTs at once the second finds what the first made
         task = Task.objects.with_all_shown().filter(pk=sent.validated_data["id"]).first()
-        is_own = task and (task.created_by_id, task.project_id) == (self.request.user.pk, project.pk)
-        if not is_own and (task or SpentId.objects.filter(pk=sent.validated_data["id"]).exists()):
+        if task and (task.created_by_id, task.project_id) == (self.request.user.pk, project.pk):
+            return task
+        self.check_object_permissions(self.request, project)
+        if task or SpentId.objects.filter(pk=sent.validated_data["id"]).exists():
             raise Conflict("This id is taken.", "id_taken")
-        return task
+        return None
 
     @action(detail=True, methods=["post"])
     @in_transaction

@@ -8,7 +8,6 @@ from tasks.tests.factories import TaskFactory, TaskRelationFactory
 API = "/api/v1/"
 WRITES = {
     "make a task": ("post", "tasks/", {"project": "{project}", "title": "New"}),
-    "retry the making": ("post", "tasks/", {"project": "{project}", "title": "New", "id": "{task}"}),
     "change": ("patch", "tasks/{task}/", {"title": "New"}),
     "change nothing": ("patch", "tasks/{task}/", {}),
     "delete": ("delete", "tasks/{task}/", None),

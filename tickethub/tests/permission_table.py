@@ -115,7 +115,7 @@ TABLE = [
     ("GET", "tasks/?search={task_key}", None, LISTED),
     ("POST", "tasks/", NEW_TASK, "401 400 400 403 201 201 201"),
     ("POST", "tasks/", {**NEW_TASK, **RELATED}, "401 400 400 403 201 201 201"),
-    ("POST", "tasks/", {**NEW_TASK, "id": "{own_task_again}"}, "401 400 400 403 200 200 200"),
+    ("POST", "tasks/", {**NEW_TASK, "id": "{own_task_again}"}, "401 400 400 200 200 200 200"),
     ("POST", "tasks/", {**NEW_TASK, "id": "{id_of_another}"}, "401 400 400 403 409 409 409"),
     ("GET", "tasks/{task}/", None, SEEN),
     ("GET", "tasks/{own_task}/", None, SEEN),
