@@ -40,6 +40,12 @@ class SearchedText(Func):
         return self.as_sql(compiler, connection, arg_joiner=r" || E'\n' || ")
 
 
+def makers(request):
+    """The people whom the caller of a request sees, and whoever made a task that the caller sees, and may have left."""
+    made = Task.objects.visible_to(request.user).filter(created_by=OuterRef("pk"))
+    return User.objects.visible_to(request.user) | User.objects.filter(Exists(made))
+
+
 class TaskFilter(InProjectFilter):
     status = filters.ModelMultipleChoiceFilter(
         queryset=visible(Status), method="with_status", to_field_name="slug", help_text="Slugs; repeatable."
@@ -50,7 +56,7 @@ class TaskFilter(InProjectFilter):
     priority = filters.MultipleChoiceFilter(choices=PRIORITIES, method="of_priority", help_text="Repeatable.")
     assignee = PeopleFilter(queryset=visible(User), method="assigned_to", help_text="Ids, `me` or `none`; repeatable.")
     label = filters.ModelMultipleChoiceFilter(queryset=visible(Label), method="labelled", help_text="Ids; repeatable.")
-    created_by = filters.ModelChoiceFilter(queryset=visible(User), help_text="Id of a person.")
+    created_by = filters.ModelChoiceFilter(queryset=makers, help_text="Id of a person.")
     parent = filters.ModelChoiceFilter(queryset=visible(Task), help_text="Id of a task.")
     due_before = DayFilter(field_name="due_date", lookup_expr="lt", help_text="Due before this day.")
     due_after = DayFilter(field_name="due_date", lookup_expr="gt", help_text="Due after this day.")

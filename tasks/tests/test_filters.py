@@ -108,6 +108,11 @@ def test_by_maker(find, board, owner, viewer):
     assert find(created_by=str(viewer.pk)) == set()
 
 
+def test_by_a_maker_who_has_left(find, board, project, admin):
+    project.memberships.get(user=admin).delete()
+    assert find(created_by=str(admin.pk)) == {"four"}
+
+
 def test_by_parent(find, board):
     assert find(parent=str(board["one"].pk)) == {"two", "three"}
     assert find(parent=str(board["two"].pk)) == set()
