@@ -1,6 +1,7 @@
 """Silk, switched on: whom it lets in, what it keeps, and that it breaks nothing."""
 
 import base64
+import json
 import re
 
 import pytest
@@ -216,6 +217,15 @@ def test_no_body_fails_because_of_silk(name, content_type, as_user, settings):
     with_silk, without = answers
     assert with_silk.status_code == without.status_code < 500
     assert with_silk.json() == without.json()
+
+
+def test_no_file_to_import_may_be_larger_because_of_silk(as_user, settings):
+    settings.IMPORT_MAX_SIZE, owner = 100, UserFactory()
+    path, body = f"/api/v1/projects/{ProjectFactory(owner=owner).pk}/import/", json.dumps([{"title": "x" * 100}])
+
+    answers = answers_with_and_without_silk(as_user(owner), settings, path, body, "application/json")
+
+    assert [answer.status_code for answer in answers] == [413, 413]
 
 
 @pytest.mark.django_db(transaction=True)  # as in a server: PostgreSQL, which cannot keep a NUL, ends the transaction

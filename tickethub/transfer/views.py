@@ -115,11 +115,11 @@ class TransferViewSet(GenericViewSet):
 
 def take_in(request, most):
     """Read the body of a request that may be longer than Django takes. Raises PayloadTooLarge."""
-    if not hasattr(request, "_body"):
-        body, length = request.read(most + 1), request.META.get("CONTENT_LENGTH") or 0
-        if max(len(body), int(length)) > most:  # the server keeps nothing of one that says so
-            raise PayloadTooLarge
-        request._body = body
+    if not hasattr(request, "_body"):  # else Silk has read it
+        request._body = request.read(most + 1)
+    length = request.META.get("CONTENT_LENGTH") or 0
+    if max(len(request._body), int(length)) > most:  # the server keeps nothing of one that says so
+        raise PayloadTooLarge
 
 
 def by_row(refused):
