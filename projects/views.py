@@ -47,7 +47,7 @@ class ProjectViewSet(ModelViewSet):
     `in-progress`, `in-review`, `done` and `cancelled`.
 
     partial_update: Change a project, as an admin. Owners alone archive it (`archived: true`), which makes it and all in
-    it read-only: every change gets 409 until they restore it (`archived: false`).
+    it read-only: every change but its deletion gets 409 until they restore it (`archived: false`).
 
     destroy: Delete a project and all that is in it, as an owner.
     """
