@@ -28,10 +28,11 @@ class BesetSide(Side):
     others: list = field(default_factory=list)
 
     def drive(self, connections, seconds):
-        others = self.others and wrk.Run(self.server.url, self.others, OTHERS, seconds, self.headers)
+        if not self.others:
+            return super().drive(connections, seconds)
+        others = wrk.Run(self.server.url, self.others, OTHERS, seconds, self.headers)
         found = super().drive(connections, seconds)
-        if others:
-            others.result()
+        others.result()
         return found
 
 
