@@ -91,13 +91,14 @@ def in_thread(function, executor=None):
 @contextmanager
 def turn(*, writes=False):
     """Wait until one may be at work."""
-    here.turns = (turns_to_write, turns) if writes else (turns,)
-    take(here.turns)
+    taken = (turns_to_write, turns) if writes else (turns,)
+    take(taken)
+    here.turns = taken
     try:
         yield
     finally:
-        give_back(here.turns)
         here.turns = ()
+        give_back(taken)
 
 
 @contextmanager

@@ -65,6 +65,7 @@ def in_transaction(handler):
 
 @contextmanager
 def one_by_one():
+    """Be the one writer of this process, and wait for that without a turn."""
     with without_turn(), TURN:
         yield
 
