@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.functional import cached_property
 
 from projects.models import InProjectQuerySet, Label, Project, Status, as_uuid
+from tasks import positions
 from tasks.board import Board
 from tasks.bulk import IDS, children_first, delete_all, take_off
 from tasks.expressions import IdsOf
@@ -25,7 +26,11 @@ from tickethub.prepared import Prepared
 from tickethub.transactions import check_again
 
 OF_ASSIGNEE = ("-assignments__created_at", "-assignments__task")  # the order in which PostgreSQL has them in an index
-DEFAULT_STATUS = Prepared(lambda project: Status.objects.filter(project=project, is_default=True))
+DEFAULT_STATUS = Prepared(  # with the last position on the board, which a new task needs as well
+    lambda project: Status.objects.filter(project=project, is_default=True).annotate(
+        last_position=models.Subquery(Board(project).places.reverse()[:1])
+    )
+)
 
 
 class TaskQuerySet(InProjectQuerySet):
@@ -207,12 +212,13 @@ class Task(TrackedModel):
 
     def prepare_new(self):
         self.number = Board.take_number(self.project_id)
-        self.position = Board(self.project_id).last_place()
-        if self.status_id is None:
-            status = DEFAULT_STATUS.first(self.project_id)
-            if status is None:  # the project has been deleted meanwhile
-                raise Overtaken
-            self.status = status
+        if self.status_id is not None:
+            self.position = Board(self.project_id).last_place()
+            return
+        status = DEFAULT_STATUS.first(self.project_id)
+        if status is None:  # the project has been deleted meanwhile
+            raise Overtaken
+        self.status, self.position = status, positions.after(status.last_position)
 
     def mind_completion(self, at=None):
         self.completed_at = (self.completed_at or at or timezone.now()) if self.status.completes else None

@@ -1,10 +1,12 @@
 """Tasks, their place on the board, and their relations."""
 
+from contextlib import suppress
 from itertools import groupby
 from operator import attrgetter
 
 from django.db import connection
 from django.db.models import OuterRef, Subquery
+from django.http import Http404
 from django.utils.http import parse_etags
 from rest_framework import serializers, status
 from rest_framework.decorators import action
@@ -85,18 +87,32 @@ class TaskViewSet(InProjectViewSet):
         return super().shown(rows.with_all_shown())
 
     def get_object(self):
-        if connection.features.has_select_for_update:
-            self.find_one(TaskViewSet.awaited)
-        task = super().get_object()
+        task = self.find_locked()
+        self.check_object_permissions(self.request, task)
         if self.request.method in {"PATCH", "DELETE"} or self.action == "move":
             self.check_precondition(task)
         return task
 
-    def awaited(self, rows):
+    def find_locked(self):
+        """The task as it stands once it is locked, with the caller's role."""
+        if not connection.features.has_select_for_update:
+            return self.find_one(TaskViewSet.read)
+        with suppress(Http404):  # also for one that has another status since it was waited for
+            task = self.find_one(TaskViewSet.locked_and_read)
+            if task.version == task.version_before:
+                return task
+        self.find_one(TaskViewSet.locked_alone)
+        return self.find_one(TaskViewSet.read)
+
+    def locked_and_read(self, rows):
+        """Both at once, with the version of before a wait: what hangs on the task is read as it was then."""
+        before = Task.objects.filter(pk=OuterRef("pk")).values("version")
+        return self.locked(self.read(rows).annotate(version_before=Subquery(before)))
+
+    def locked_alone(self, rows):
         return rows.locked().values_list("pk")
 
-    def locked(self, rows):
-        """What is `awaited`, as it stands since, with the caller's role."""
+    def read(self, rows):
         return self.with_role(rows).with_all_shown()
 
     def with_role(self, rows):

@@ -1,6 +1,7 @@
 """SQL that is made once gives what a QuerySet gives that is made each time."""
 
 import gc
+import re
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
@@ -295,7 +296,7 @@ def kept_plans(table):
     """How many plans of statements about a table the connection keeps."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement FROM pg_prepared_statements")
-        return sum(f'FROM "{table}"' in statement for [statement] in cursor.fetchall())
+        return sum(bool(re.search(rf'(FROM|UPDATE) "{table}"', statement)) for [statement] in cursor.fetchall())
 
 
 @pytest.fixture

@@ -76,9 +76,8 @@ ON_POSTGRESQL = {
     "DELETE memberships/<uuid:pk>/": 15,
     "DELETE labels/<uuid:pk>/": 17,
     "POST tasks/": 15,
-    "PATCH tasks/<str:pk>/": 16,
-    "DELETE tasks/<str:pk>/": 25,
-    "POST tasks/<str:pk>/move/": 11,
+    "PATCH tasks/<str:pk>/": 15,
+    "DELETE tasks/<str:pk>/": 24,
     "POST tasks/bulk/": 26,
 }
 
