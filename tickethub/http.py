@@ -70,6 +70,8 @@ class Handler(ASGIHandler):
             request, response = self.create_request(scope, body)
             if request:
                 response = self.get_response(request)
+            if scope["method"] == "HEAD":  # Daphne would send the body all the same, but for its first piece
+                leave_out_body(response)
             response._handler_class = type(self)
             if isinstance(response, FileResponse):
                 response.block_size = self.chunk_size
@@ -78,6 +80,13 @@ class Handler(ASGIHandler):
             else:
                 response.close()
             return response
+
+
+def leave_out_body(response):
+    if response.streaming:
+        response.streaming_content = ()
+    else:
+        response.content = b""
 
 
 def is_probe(scope):

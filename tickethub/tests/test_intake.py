@@ -215,6 +215,21 @@ def test_a_file_to_import_that_is_too_large_is_refused_as_soon_as_it_shows(serve
         assert answer(line)[0] == 413
 
 
+@pytest.mark.parametrize("path", ["/swagger.json", "/api/v1/projects/ENGINE/export/?format=csv", "/healthz"])
+def test_a_head_has_no_body(server, owner, path):
+    with line_to(server) as line, line.makefile("rb") as file:
+        for method, close in [("HEAD", ""), ("GET", "Connection: close\r\n")]:
+            token = owner.headers["Authorization"]
+            top = f"{method} {path} HTTP/1.1\r\nHost: {server.address}\r\nAuthorization: {token}\r\n{close}\r\n"
+            line.sendall(top.encode())
+            assert file.readline() == b"HTTP/1.1 200 OK\r\n"
+            headers = []
+            while (header := file.readline()) != b"\r\n":
+                headers.append(header)
+            assert any(header.lower().startswith(b"content-type:") for header in headers)
+        assert file.read()
+
+
 def test_an_export_is_sent_in_pieces(owner):
     owner.post("tasks/", json={"project": owner.get("projects/ENGINE/").json()["id"], "title": "=wheels"})
 
