@@ -63,6 +63,13 @@ def test_a_status_is_found_by_its_slug_as_it_is_written(project, ada):
     assert [task.status.slug for task in Task.objects.order_by("number")] == ["QA", "QA"]
 
 
+def test_statuses_that_differ_in_case_alone_are_two(project, ada):
+    text = native({"status": "DONE"}, statuses=[{"slug": "DONE", "name": "Done for", "category": "cancelled"}])
+    assert take(read(text), project, ada).made["statuses"] == 1
+    task = Task.objects.get()
+    assert (task.status.slug, task.completed_at) == ("DONE", None)
+
+
 def test_a_status_that_was_said_to_mean_another_is_not_made(project, ada):
     text = native({"status": "QA"}, statuses=[{"slug": "QA", "name": "QA", "category": "done", "position": 7}])
     take(read(text), project, ada, statuses={"qa": "in-review"})
@@ -128,10 +135,11 @@ def test_every_row_that_cannot_be_taken_is_told_and_none_is_taken(project, ada):
     }
 
 
-def test_a_line_of_csv_that_is_broken_is_refused(project, ada):
-    header = "id,key,title,status_category,comments\n"
+@pytest.mark.parametrize(("column", "cell"), [("comments", "[{"), ("label_colors", '""a'), ("labels", '""a')])
+def test_a_line_of_csv_that_is_broken_is_refused(project, ada, column, cell):
+    header = f"id,key,title,status_category,{column}\n"
 
-    assert refusals(f'{header}a,A-1,Fine,,\nb,A-2,Broken,,"[{{"\n', project, ada) == [
+    assert refusals(f'{header}a,A-1,Fine,,\nb,A-2,Broken,,"{cell}"\n', project, ada) == [
         (3, "non_field_errors", "malformed")
     ]
 

@@ -80,8 +80,11 @@ class Statuses:
         """Make the statuses that lack here and mean no other: `{slug, name, category, position}`, checked. Gives how
         many.
         """
-        known = self.by_slug.keys() | self.given.keys()
-        missing = {each["slug"]: each for each in wanted if not {each["slug"], each["slug"].casefold()} & known}
+        missing = {
+            each["slug"]: each
+            for each in wanted
+            if each["slug"] not in self.by_slug and each["slug"].casefold() not in self.given
+        }
         for each in missing.values():
             status = Status(project=project, **each)
             status.save()

@@ -94,6 +94,7 @@ def read_csv(table):
     for row, cells in table:
         values = {column: unescape((cells.get(column) or [""])[0]) for column in COLUMNS}
         try:
+            names, colors = split(values["labels"]), split(values["label_colors"])
             result.tasks.append(task(row, as_json(values)))
         except (ValueError, RecursionError, csv.Error):
             result.broken.append((row, "non_field_errors", "malformed", "A cell that has several values is broken."))
@@ -101,7 +102,6 @@ def read_csv(table):
         result.statuses.append(
             {"slug": values["status"], "name": values["status_name"], "category": values["status_category"]}
         )
-        names, colors = split(values["labels"]), split(values["label_colors"])
         result.colors |= dict(zip(names, colors, strict=False))
     return result
 
