@@ -5,17 +5,19 @@ from functools import wraps
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.options import ActionLocation
+from django.contrib.admin.options import ActionLocation, IncorrectLookupParameters
 from django.contrib.admin.utils import NestedObjects, model_ngettext
+from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.messages.storage import default_storage
 from django.core.exceptions import ObjectNotUpdated
-from django.db import IntegrityError, models, router
+from django.db import DataError, IntegrityError, models, router
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
 
 from accounts.models import Session, User
-from tickethub.errors import Conflict
+from tickethub.errors import Conflict, Overtaken
+from tickethub.models import as_uuid
 from tickethub.transactions import in_transaction
 
 EVERYWHERE = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
@@ -37,7 +39,7 @@ def all_or_nothing(view):
             return attempt(self, request, *args, **kwargs)
         except Conflict as refusal:
             words = str(refusal.detail)
-        except (IntegrityError, ObjectNotUpdated):  # two requests at once, of which the forms let both pass
+        except (IntegrityError, ObjectNotUpdated, Overtaken):  # two requests at once: the forms let both pass
             words = "Somebody else has just made the same, or removed what this names."
         forget_messages(request)
         self.message_user(request, words, messages.ERROR)
@@ -64,11 +66,45 @@ class MarkdownField(forms.CharField):
         return super().has_changed(self.to_python(initial), data)
 
 
+class ByIdMixin:
+    """An autocomplete field in which nothing is chosen by what is no id. Django asks the database for it."""
+
+    def optgroups(self, name, value, attr=None):
+        return super().optgroups(name, [each for each in value if not each or as_uuid(each)], attr)
+
+
+class SelectById(ByIdMixin, AutocompleteSelect):
+    pass
+
+
+class SelectMultipleById(ByIdMixin, AutocompleteSelectMultiple):
+    pass
+
+
+class ListBasics:
+    """For lists of the admin, whose address anybody may write."""
+
+    def get_changelist_instance(self, request):
+        """Django's. A value that the database cannot be asked for is as wrong as one that is no number."""
+        try:
+            return super().get_changelist_instance(request)
+        except (ValueError, OverflowError, DataError) as error:
+            raise IncorrectLookupParameters(error) from error
+
+    def get_search_results(self, request, queryset, search_term):
+        return super().get_search_results(request, queryset, search_term.replace("\0", ""))
+
+
 class AdminBasics:
     """For admins and inlines alike: what rows relate to is fetched with them, or for all rows of a page at once."""
 
     formfield_overrides = {models.TextField: {"form_class": MarkdownField}}
     list_select_related = ()
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name in self.get_autocomplete_fields(request):
+            kwargs.setdefault("widget", SelectById(db_field, self.admin_site))
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_queryset(self, request):
         return with_related(super().get_queryset(request), self)
@@ -84,7 +120,7 @@ def with_related(rows, model_admin):
     return (rows.select_related(*names) if names else rows).fetch_mode(models.FETCH_PEERS)
 
 
-class DomainAdmin(AdminBasics, admin.ModelAdmin):
+class DomainAdmin(ListBasics, AdminBasics, admin.ModelAdmin):
     """An admin that writes as the rest of TicketHub does: row by row, what changed and nothing else."""
 
     fixed = ()  # fields that are written once, when the row is made

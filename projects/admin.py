@@ -16,11 +16,11 @@ class InProjectAdmin(DomainAdmin):
     """The admin of what has a `project`: it is read-only while that is archived."""
 
     def save_model(self, request, obj, form, change):
-        obj.project.refuse_if_archived()
+        obj.project.refuse_until_done_if_archived()
         super().save_model(request, obj, form, change)
 
     def delete_model(self, request, obj):
-        obj.project.refuse_if_archived()
+        obj.project.refuse_until_done_if_archived()
         super().delete_model(request, obj)
 
 
@@ -49,7 +49,7 @@ class MembershipFormSet(forms.BaseInlineFormSet):
     def save(self, commit=True):
         changed = [form for form in self.forms if form.has_changed()]
         for form in changed:
-            form.instance.project.refuse_if_archived()
+            form.instance.project.refuse_until_done_if_archived()
         saved = super().save(commit)
         for form in changed:
             if form.initial.get("role") == Role.OWNER:
@@ -78,7 +78,7 @@ class StatusForm(RowForm):
         category = self.cleaned_data["category"]
         if not self.instance._state.adding and category != self.initial["category"]:
             try:
-                self.instance.refuse_if_used("Tasks have this status: its category says when they were completed.")
+                self.instance.refuse_another_category()
             except Conflict as refusal:
                 raise ValidationError(refusal.detail) from refusal
         return category
@@ -161,13 +161,13 @@ class ProjectAdmin(DomainAdmin):
         return self.inlines if obj else [MembershipInline]  # statuses come with the project
 
     def save_model(self, request, obj, form, change):
-        obj.refuse_if_archived()
+        obj.refuse_until_done_if_archived()
         super().save_model(request, obj, form, change)
 
     def save_related(self, request, form, formsets, change):
         super().save_related(request, form, formsets, change)
         memberships = form.instance.memberships
-        if not change and not memberships.owning().exists():
+        if not change and not memberships.owning().filter(user__is_active=True).exists():
             memberships.update_or_create(user=request.user, defaults={"role": Role.OWNER})
 
     @admin.action(permissions=["change"], description="Archive", location=EVERYWHERE)
@@ -222,7 +222,7 @@ class StatusAdmin(InProjectAdmin):
     @admin.action(permissions=["change"], description="Make the default of its project", location=EVERYWHERE)
     def make_default(self, request, queryset):
         for status in queryset.filter(is_default=False).order_by("pk"):
-            status.project.refuse_if_archived()
+            status.project.refuse_until_done_if_archived()
             status.is_default = True
             status.save(update_fields=["is_default"])
             self.message_user(request, f"{status.name} is the default of {status.project} now.", messages.SUCCESS)

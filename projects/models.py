@@ -8,14 +8,15 @@ from functools import cache
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
 from django.utils.text import slugify
 
 from accounts.models import LowerCaseEmailField, User
 from tickethub.errors import Conflict, Overtaken
-from tickethub.models import TrackedModel, TrackedQuerySet, UUIDModel
+from tickethub.models import TrackedModel, TrackedQuerySet, UUIDModel, as_uuid
 from tickethub.prepared import Prepared
+from tickethub.transactions import check_again
 
 
 class Role(models.TextChoices):
@@ -59,14 +60,6 @@ class ProjectQuerySet(TrackedQuerySet):
     def named(self, name):
         """The project with this id or key, none for a word that is neither."""
         return self.filter(key=name) if Project.KEY.regex.match(name) else self.filter(pk=as_uuid(name))
-
-
-def as_uuid(value):
-    """A UUID from its text, None for a text that is none."""
-    try:
-        return models.UUIDField().to_python(value)
-    except ValidationError:
-        return None
 
 
 def find_visible(model, name, user):
@@ -149,6 +142,16 @@ class Project(TrackedModel):
     def refuse_if_archived(self):
         if self.archived_at:
             raise Conflict("This project is archived: it is read-only until it is restored.", "archived")
+
+    def refuse_until_done_if_archived(self):
+        """The same, and look again when the write under way is done, as `require_role` does."""
+        self.refuse_if_archived()
+        check_again(self.refuse_if_archived_meanwhile)
+
+    def refuse_if_archived_meanwhile(self):
+        """Raise Overtaken if it is archived by now."""
+        if Project.objects.filter(pk=self.pk).exclude(archived_at=None).exists():
+            raise Overtaken
 
 
 class MembershipQuerySet(InProjectQuerySet):
@@ -275,12 +278,14 @@ class Status(TrackedModel):
                 self.project.statuses.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)
             super().save(**kwargs)
 
-    def delete(self, *args, **kwargs):
-        """Delete a status that no task uses. Raises Conflict for the default and for one in use."""
-        if self.is_default:
+    def refuse_deletion(self):
+        """Raise Conflict for the default and for one that tasks use."""
+        now = Status.objects.filter(pk=self.pk)  # it may have become the default before it was locked
+        [(is_default, is_used)] = now.values_list("is_default", models.Exists(self.tasks.all()))
+        if is_default:
             raise Conflict("A project needs a default status. Make another one the default first.", "is_default")
-        self.refuse_if_used("Tasks have this status. Give them another one first.")
-        return super().delete(*args, **kwargs)
+        if is_used:
+            raise Conflict("Tasks have this status. Give them another one first.", "in_use")
 
     @property
     def completes(self):
@@ -290,6 +295,17 @@ class Status(TrackedModel):
     def refuse_if_used(self, words):
         if self.tasks.exists():
             raise Conflict(words, "in_use")
+
+    def refuse_another_category(self):
+        """Raise Conflict if tasks use it, or do so by the time the write under way is done."""
+        words = "Tasks have this status: its category says when they were completed."
+        self.refuse_if_used(words)
+        check_again(self.refuse_if_used, words)  # a task that got it meanwhile is seen by then, or waits
+
+    def keep_category(self):
+        """Have the write under way, which rests on the category, done again if that is another one in the end."""
+        if connection.features.has_select_for_update:  # else there is one writer at a time
+            check_again(self.refuse_if_recategorized, self.category)
 
     def refuse_if_recategorized(self, category):
         """Raise Overtaken if the category is another one by now, or the status gone."""

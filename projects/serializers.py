@@ -15,7 +15,6 @@ from projects.models import Invitation, Label, Membership, Project, Role, Status
 from projects.permissions import require_role, role_to_manage
 from tickethub.mail import in_background
 from tickethub.serializers import ChangedFieldsSerializer
-from tickethub.transactions import check_again
 
 
 class ProjectField(serializers.PrimaryKeyRelatedField):
@@ -154,9 +153,7 @@ class StatusSerializer(ChangedFieldsSerializer):
         if self.instance.is_default and attrs.get("is_default") is False:
             raise serializers.ValidationError({"is_default": "Make another status the default instead."})
         if attrs.get("category", self.instance.category) != self.instance.category:
-            words = "Tasks have this status: its category says when they were completed."
-            self.instance.refuse_if_used(words)
-            check_again(self.instance.refuse_if_used, words)  # a task that got it meanwhile is seen by then, or waits
+            self.instance.refuse_another_category()
 
     def validate_new_slug(self, attrs):
         slug = attrs.get("slug") or slugify(attrs["name"])[:50]

@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, Subquery
 from django.utils.html import format_html
 
+from accounts.admin import ListBasics
 from accounts.models import User
 from projects.models import Project
 from realtime.models import Event, Stream
@@ -39,7 +40,7 @@ class TypeFilter(admin.SimpleListFilter):
         return queryset.filter(type=self.value()) if self.value() else queryset
 
 
-class LogAdmin(admin.ModelAdmin):
+class LogAdmin(ListBasics, admin.ModelAdmin):
     """Read-only. Projects are shown by their key; the log has no foreign keys, and may outlive them."""
 
     show_full_result_count = False

@@ -7,11 +7,10 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.contrib.admin.models import CHANGE, LogEntry
-from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.core.exceptions import ValidationError
 from django.db.models import Q
 
-from accounts.admin import AdminBasics
+from accounts.admin import AdminBasics, SelectMultipleById
 from projects.admin import InProjectAdmin
 from projects.models import Status
 from tasks.board import Board
@@ -20,7 +19,7 @@ from tasks.models import Task, TaskRelation
 from tickethub.errors import Conflict
 
 
-class KnownSelectMultiple(AutocompleteSelectMultiple):
+class KnownSelectMultiple(SelectMultipleById):
     """Does not ask the database again for what is chosen where the form, in `known`, has it already."""
 
     known = ()
@@ -79,8 +78,9 @@ class TaskForm(forms.ModelForm):
             wrong["status"] = f"This status is not one of {project}."
         if labels := [label.name for label in cleaned.get("labels", ()) if label.project_id != project.pk]:
             wrong["labels"] = f"Not labels of {project}: {', '.join(labels)}."
-        members = set(project.memberships.values_list("user", flat=True))
-        if people := [str(user) for user in cleaned.get("assignees", ()) if user.pk not in members]:
+        chosen = cleaned.get("assignees", ())
+        members = set(project.memberships.filter(user__in=chosen).locked().values_list("user", flat=True))
+        if people := [str(user) for user in chosen if user.pk not in members]:
             wrong["assignees"] = f"Not members of {project}: {', '.join(people)}."
         if parent and parent.project_id != project.pk:
             wrong["parent"] = f"This task is not one of {project}."
@@ -197,7 +197,7 @@ class TaskAdmin(InProjectAdmin):
         """Change tasks of any projects, in each to the values that `values_in` gives for it."""
         tasks, changed = Task.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).once_locked(), []
         for project, ours in groupby(sorted(tasks, key=attrgetter("project_id")), attrgetter("project")):
-            project.refuse_if_archived()
+            project.refuse_until_done_if_archived()
             before = list(ours)
             after = change_all(before, values_in(project))
             changed += [task for task, was in zip(after, before, strict=True) if task.version != was.version]

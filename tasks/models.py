@@ -14,16 +14,15 @@ from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.functional import cached_property
 
-from projects.models import InProjectQuerySet, Label, Project, Status, as_uuid
+from projects.models import InProjectQuerySet, Label, Project, Status
 from tasks import positions
 from tasks.board import Board
 from tasks.bulk import IDS, children_first, delete_all, take_off
 from tasks.expressions import IdsOf
 from tasks.tallies import TasksOfAssignee, are_kept
 from tickethub.errors import Overtaken
-from tickethub.models import TrackedModel, TrackedQuerySet, sum_of
+from tickethub.models import TrackedModel, TrackedQuerySet, as_uuid, sum_of
 from tickethub.prepared import Prepared
-from tickethub.transactions import check_again
 
 OF_ASSIGNEE = ("-assignments__created_at", "-assignments__task")  # the order in which PostgreSQL has them in an index
 DEFAULT_STATUS = Prepared(  # with the last position on the board, which a new task needs as well
@@ -222,8 +221,7 @@ class Task(TrackedModel):
 
     def mind_completion(self, at=None):
         self.completed_at = (self.completed_at or at or timezone.now()) if self.status.completes else None
-        if connection.features.has_select_for_update:  # else there is one writer at a time
-            check_again(self.status.refuse_if_recategorized, self.status.category)
+        self.status.keep_category()
 
     def delete(self, using=None, keep_parents=False):
         """Delete the task and what hangs on it. Its children stay, each of them changed by losing its parent."""

@@ -4,12 +4,13 @@ from django.core.exceptions import ValidationError as DjangoValidationError
 from rest_framework import serializers
 
 from accounts.models import User
-from projects.models import Label, Membership, Status, as_uuid
+from projects.models import Label, Membership, Status
 from projects.serializers import ProjectField
 from tasks.board import Board
 from tasks.bulk import IDS, change_all
 from tasks.making import make
 from tasks.models import Task, TaskRelation
+from tickethub.models import as_uuid
 from tickethub.projections import ComposedField
 from tickethub.serializers import ChangedFieldsSerializer
 

@@ -2,6 +2,7 @@
 
 from itertools import batched
 
+from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
 from django.dispatch import Signal
 from uuid_utils.compat import uuid7
@@ -89,6 +90,14 @@ class TrackedQuerySet(models.QuerySet):
         return self.order_by("pk").select_for_update(of=("self",), no_key=True)
 
 
+def as_uuid(value):
+    """A UUID from its text, None for a text that is none."""
+    try:
+        return models.UUIDField().to_python(value)
+    except ValidationError:
+        return None
+
+
 class ProjectCounter:
     """A model with a row for each project, which counts up in the field that `counts` names."""
 
@@ -139,7 +148,11 @@ class TrackedModel(UUIDModel):
     def delete(self, *args, **kwargs):
         with transaction.atomic(savepoint=False):
             self.lock()
+            self.refuse_deletion()
             return super().delete(*args, **kwargs)
+
+    def refuse_deletion(self):
+        """Raise what keeps this row, which is locked, from being deleted."""
 
     def lock(self):
         """Keep other writers from this row until the transaction ends, those aside that only refer to it.

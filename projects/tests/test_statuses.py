@@ -5,10 +5,11 @@ from unittest.mock import patch
 
 import pytest
 
-from accounts.tests.checks import all_at_once, nothing_changes, refused
+from accounts.tests.checks import all_at_once, nothing_changes, refused, undone
 from accounts.tests.factories import UserFactory
 from projects.models import Status
 from projects.tests.factories import ProjectFactory, StatusFactory
+from tickethub.errors import Conflict
 
 pytestmark = pytest.mark.django_db
 URL = "/api/v1/statuses/"
@@ -195,8 +196,15 @@ def test_a_status_in_use_cannot_be_deleted(client, project):
 def test_a_status_that_is_taken_into_use_meanwhile_cannot_be_deleted(client, project):
     use(client, project, "in-review")
     status = project.statuses.get(slug="in-review")
-    with patch.object(Status, "refuse_if_used"), nothing_changes():
+    with patch.object(Status, "refuse_deletion"), nothing_changes():
         refused(client.delete(path(status)), 409, "conflict")
+
+
+def test_a_status_that_became_the_default_meanwhile_cannot_be_deleted(client, project):
+    before = project.statuses.get(slug="in-review")
+    assert client.patch(path(before), {"is_default": True}).status_code == 200
+    with nothing_changes(), pytest.raises(Conflict, match="needs a default"), undone():
+        before.delete()
 
 
 def test_an_unused_status_is_deleted_and_told(client, project):

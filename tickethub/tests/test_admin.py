@@ -214,3 +214,27 @@ def test_staff_without_permissions_sees_nothing(client, corner):
     for model in OURS:
         assert client.get(Desk.url(model, "changelist")).status_code == 403
         assert client.get(Desk.url(corner.row(model))).status_code == 403
+
+
+ODD = ["x", "\0", "99999999999999999999", "-1"]
+
+
+@pytest.mark.parametrize("value", ODD)
+@each_model
+def test_an_odd_address_gets_an_answer(desk, corner, model, value):
+    model_admin = admin.site.get_model_admin(model)
+    asked = {"q": value, "p": value, "o": value}
+    for named in [*model_admin.list_filter, model_admin.date_hierarchy]:
+        name = getattr(named, "parameter_name", named[0] if isinstance(named, tuple) else named)
+        if name:
+            asked |= {name: value, f"{name}__exact": value, f"{name}__year": value, f"{name}__gte": value}
+    for name, given in asked.items():
+        response = desk.client.get(desk.url(model, "changelist"), {name: given}, follow=True)
+        assert response.status_code in {200, 400}, (name, response)
+    for name in model_admin.autocomplete_fields:
+        if model not in MADE_ELSEWHERE:
+            assert desk.open(model, "add", **{name: value}).status_code == 200
+            assert desk.client.post(desk.url(model, "add"), {name: value}).status_code == 200
+        field = {"app_label": model._meta.app_label, "model_name": model._meta.model_name, "field_name": name}
+        found = desk.client.get(reverse("admin:autocomplete"), {"term": value, **field})
+        assert found.status_code == 200

@@ -73,6 +73,7 @@ MOST = {
     "GET events/": 5,
 }
 ON_POSTGRESQL = {
+    "POST projects/<str:pk>/import/": 18,
     "DELETE memberships/<uuid:pk>/": 15,
     "DELETE labels/<uuid:pk>/": 17,
     "POST tasks/": 15,

@@ -9,10 +9,11 @@ from django.utils import timezone
 from rest_framework import serializers
 
 from comments.models import Comment
-from projects.models import Label, Status, as_uuid
+from projects.models import Label, Status
 from tasks import making
 from tasks.bulk import SpentId
 from tasks.models import LONGEST_TEXT, Task, TaskRelation
+from tickethub.models import as_uuid
 from tickethub.transfer.matching import PRIORITY_OF, People, Statuses
 from tickethub.transfer.report import Refused, Report, quoted
 from tickethub.transfer.rows import day, moment, text
@@ -47,14 +48,18 @@ class StatusFields(serializers.Serializer):
     position = serializers.IntegerField(min_value=0, max_value=1_000_000, default=1_000)
 
 
-def take(file, project, by, **options):
+def take(file, project, by, *, dry_run=False, **options):
     """Import what was read into a project, in a transaction of the caller's, as `by`. Gives the Report.
 
     `statuses` and `people` map words of the file to a slug, and to a member's address or handle; `attribute` has
     members be the authors of what the file says is theirs; `progress` is called with how many rows are done, and of
-    how many. Raises Refused where a row cannot be taken: roll back then.
+    how many; `dry_run` tells what would come of it. Raises Refused where a row cannot be taken. Nothing is done then.
     """
-    return Import(file, project, by, **options).run()
+    with transaction.atomic():
+        report = Import(file, project, by, **options).run()
+        report.dry_run = dry_run
+        transaction.set_rollback(dry_run)
+    return report
 
 
 class Import:
@@ -194,6 +199,7 @@ class Import:
 
     def task_of(self, row, fields):
         status = self.status_of(row)
+        status.keep_category()
         task = Task(
             id=row.id,
             project=self.project,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from django.utils.dateparse import parse_datetime
 
-from projects.models import as_uuid
+from tickethub.models import as_uuid
 
 MOMENTS = [  # beyond ISO 8601
     "%d/%b/%y %I:%M %p",

@@ -1,7 +1,6 @@
 """Import and export by REST."""
 
 from django.conf import settings
-from django.db import transaction
 from django.shortcuts import get_object_or_404
 from rest_framework.decorators import action
 from rest_framework.exceptions import ErrorDetail, ValidationError
@@ -81,19 +80,15 @@ class TransferViewSet(GenericViewSet):
         return project
 
     @in_transaction
-    def take(self, project, file, *, dry_run, **options):
+    def take(self, project, file, **options):
         """Import, in a transaction that begins with the right to. Gives the Report. Raises ValidationError."""
         project = self.get_object()
         try:
-            with transaction.atomic():
-                report = take(file, project, self.request.user, **options)
-                report.dry_run = dry_run
-                transaction.set_rollback(dry_run)
+            return take(file, project, self.request.user, **options)
         except UnknownMeaning as error:
             raise ValidationError({error.field: str(error)}, code="does_not_exist") from error
         except Refused as error:
             raise ValidationError({"data": by_row(error.report.refused[:MOST])}) from error
-        return report
 
     @action(detail=True, methods=["get"], url_path="export")
     def export_tasks(self, request, pk):

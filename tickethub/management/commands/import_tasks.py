@@ -5,10 +5,10 @@ import sys
 from pathlib import Path
 
 from django.core.management import BaseCommand, CommandError
-from django.db import transaction
 
 from accounts.models import User
 from projects.models import Project, Role
+from tickethub.transactions import in_transaction
 from tickethub.transfer.importing import take
 from tickethub.transfer.matching import UnknownMeaning
 from tickethub.transfer.reading import FORMATS, decode, read
@@ -40,11 +40,8 @@ class Command(BaseCommand):
         by = importer(found, by)
         try:
             content = read(decode(contents(file)), format)
-            with transaction.atomic():
-                options = {"statuses": dict(map), "people": dict(person), "attribute": True}
-                report = take(content, found, by, progress=self.tell_progress, **options)
-                report.dry_run = dry_run
-                transaction.set_rollback(dry_run)
+            options = {"statuses": dict(map), "people": dict(person), "attribute": True, "dry_run": dry_run}
+            report = in_transaction(take)(content, found, by, progress=self.tell_progress, **options)
         except (Unreadable, UnknownMeaning) as error:
             raise CommandError(str(error)) from error
         except Refused as error:

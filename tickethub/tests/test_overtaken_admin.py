@@ -1,0 +1,101 @@
+"""A write of the admin and the checks it rests on are one, as those of the API are."""
+
+from functools import partial
+from threading import Event, current_thread
+from time import sleep
+from unittest.mock import patch
+
+import pytest
+from django.db import connection, transaction
+
+from accounts.tests.test_admin import Desk, told
+from projects.models import Project, Status
+from projects.tests.factories import StatusFactory
+from realtime.models import Stream
+from tickethub.tests.test_overtaken_writes import API, InThread, Site
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WRITES = {
+    "change a label": lambda desk, site: desk.save(site.label, name="New"),
+    "delete a label": lambda desk, site: desk.delete(site.label),
+    "change a task": lambda desk, site: desk.save(site.task, title="New"),
+    "complete tasks": lambda desk, site: desk.act("complete", site.task, site.other),
+    "change a comment": lambda desk, site: desk.save(site.comment, body="New"),
+    "make a status the default": lambda desk, site: desk.act("make_default", site.project.statuses.get(slug="backlog")),
+    "change a project": lambda desk, site: desk.save(site.project, name="New"),
+    "change a membership": lambda desk, site: desk.save(site.membership, role="viewer"),
+}
+
+
+@pytest.mark.parametrize("write", WRITES)
+def test_nothing_changes_after_its_project_was_archived(as_user, write):
+    desk, site, checked = Desk(), Site(), Event()
+    owner, here, check = as_user(site.owner), current_thread(), Project.refuse_if_archived
+    site.note_the_log(owner)
+
+    def check_and_dawdle(project):
+        check(project)
+        if current_thread() is not here:
+            checked.set()
+            sleep(0.3)  # long enough for the owner
+
+    with patch.object(Project, "refuse_if_archived", check_and_dawdle):
+        writing = InThread(partial(WRITES[write], desk, site))
+        assert checked.wait(10)
+        archived = owner.patch(f"{API}projects/{site.project.pk}/", {"archived": True})
+        response = writing.result()
+    assert archived.status_code == 200
+    assert response.status_code == 302
+    is_refused = any("archived" in words for words in told(response))
+    events = site.events(owner)
+    assert events.pop() == "project.updated"
+    assert is_refused == (not events)
+
+
+def test_who_leaves_meanwhile_is_not_assigned(as_user):
+    desk, site = Desk(), Site()
+    owner, user = as_user(site.owner), site.membership.user
+    page = desk.open(site.task)
+    with transaction.atomic():
+        site.membership.delete()
+        writing = InThread(partial(desk.save, site.task, opened=page, assignees=[str(user.pk)]))
+        sleep(0.3)  # it is on its way by now
+    assert "Not members" in str(writing.result().context["errors"])
+    assert owner.get(f"{API}tasks/{site.task.pk}/").json()["assignees"] == []
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
+def test_who_is_assigned_meanwhile_leaves_as_an_assignee(as_user):
+    desk, site = Desk(), Site()
+    owner, user = as_user(site.owner), site.membership.user
+    with transaction.atomic():
+        Stream.objects.select_for_update().get(pk=site.project.pk)
+        writing = InThread(partial(desk.save, site.task, assignees=[str(user.pk)]))
+        sleep(0.3)
+        leaving = InThread(partial(owner.delete, f"{API}memberships/{site.membership.pk}/"))
+        sleep(0.3)
+    assert writing.result().status_code == 302
+    assert leaving.result().status_code == 204
+    assert owner.get(f"{API}tasks/{site.task.pk}/").json()["assignees"] == []
+
+
+def test_a_status_that_is_taken_while_it_becomes_done_does_not(as_user):
+    desk, site, checked = Desk(), Site(), Event()
+    owner, check = as_user(site.owner), Status.refuse_if_used
+    status = StatusFactory(project=site.project, slug="review", category="in_progress")
+
+    def check_and_dawdle(status, words):
+        check(status, words)
+        if not checked.is_set():
+            checked.set()
+            sleep(0.3)  # long enough for the task
+
+    with patch.object(Status, "refuse_if_used", check_and_dawdle):
+        writing = InThread(partial(desk.save, status, category="done"))
+        assert checked.wait(10)
+        taken = owner.patch(f"{API}tasks/{site.task.pk}/", {"status": "review"})
+        writing.result()
+    assert taken.status_code == 200
+    site.task.refresh_from_db()
+    assert (site.task.completed_at is not None) == (Status.objects.get(pk=status.pk).category == "done")
