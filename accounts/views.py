@@ -1,6 +1,8 @@
 """Registering, tokens, passwords, and people."""
 
-from django.db import connection
+from functools import partial
+
+from django.db import connection, transaction
 from rest_framework import generics, status
 from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
@@ -149,7 +151,7 @@ class MeView(UpdateModelMixin, generics.RetrieveDestroyAPIView):
         old = serializer.instance.email
         user = serializer.save()
         if user.email != old:
-            in_background(send_address_changed, user, old)
+            transaction.on_commit(partial(in_background, send_address_changed, user, old))
 
     @in_transaction
     def delete(self, request):

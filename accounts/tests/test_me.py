@@ -1,6 +1,9 @@
 """GET PATCH DELETE users/me/. What projects say about it is tested with the projects."""
 
+from unittest.mock import patch
+
 import pytest
+from django.db import OperationalError
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -50,14 +53,24 @@ def test_a_patch_of_nothing_changes_nothing(as_user, user):
         assert client.patch(URL, {}).status_code == 200
 
 
-def test_the_old_address_is_told_that_it_is_no_longer_the_one(as_user, user, mailoutbox):
+def test_the_old_address_is_told_that_it_is_no_longer_the_one(
+    as_user, user, mailoutbox, django_capture_on_commit_callbacks
+):
     client = as_user(user)
-    client.patch(URL, {"first_name": "Augusta", "email": "ADA@example.org"})
-    assert mailoutbox == []
-    client.patch(URL, {"email": "countess@example.org"})
+    with django_capture_on_commit_callbacks(execute=True):
+        client.patch(URL, {"first_name": "Augusta", "email": "ADA@example.org"})
+        client.patch(URL, {"email": "countess@example.org"})
+        assert mailoutbox == []
     [mail] = mailoutbox
     assert mail.to == ["ada@example.org"]
     assert "countess@example.org" in mail.body
+
+
+def test_a_change_that_is_undone_is_told_to_nobody(as_user, user, mailoutbox):
+    client = as_user(user)
+    with patch("tickethub.viewsets.shown_by", side_effect=OperationalError), nothing_changes():
+        refused(client.patch(URL, {"email": "countess@example.org"}), 503)
+    assert mailoutbox == []
 
 
 def test_the_address_can_be_changed_and_logs_in(as_user, anonymous, user):
