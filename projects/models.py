@@ -271,12 +271,12 @@ class Status(TrackedModel):
     def __str__(self):
         return f"{self.project} {self.slug}"
 
-    def save(self, **kwargs):
+    def save(self, *, update_fields=None, **kwargs):
         self.slug = self.slug or slugify(self.name)
         with transaction.atomic(savepoint=False):
-            if self.is_default:
+            if self.is_default and (update_fields is None or "is_default" in update_fields):
                 self.project.statuses.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)
-            super().save(**kwargs)
+            super().save(update_fields=update_fields, **kwargs)
 
     def refuse_deletion(self):
         """Raise Conflict for the default and for one that tasks use."""

@@ -200,6 +200,14 @@ def test_a_status_that_is_taken_into_use_meanwhile_cannot_be_deleted(client, pro
         refused(client.delete(path(status)), 409, "conflict")
 
 
+def test_a_new_name_takes_the_default_from_nobody(client, project):
+    before = project.statuses.get(is_default=True)
+    assert client.patch(path(project.statuses.get(slug="done")), {"is_default": True}).status_code == 200
+    before.name = "To do"
+    before.save(update_fields=["name"])
+    assert [status.slug for status in project.statuses.filter(is_default=True)] == ["done"]
+
+
 def test_a_status_that_became_the_default_meanwhile_cannot_be_deleted(client, project):
     before = project.statuses.get(slug="in-review")
     assert client.patch(path(before), {"is_default": True}).status_code == 200
