@@ -71,15 +71,23 @@ class TaskQuerySet(InProjectQuerySet):
     def asked(self):
         """The conditions, `{lookup: value}`; None if there is one of anything but the project and the assignee."""
         query, where = self.query, self.query.where
-        if query.is_sliced or query.combinator or not where.children or where.negated or where.connector != AND:
+        if query.is_sliced or query.combinator or query.group_by is not None:
+            return None
+        if not where.children or where.negated or where.connector != AND:
             return None
         names = {Task.project.field: "project", Assignment.project.field: "project", Assignment.user.field: "user"}
         asked = {}
         for condition in where.children:
-            name = isinstance(condition, (Exact, In)) and names.get(getattr(condition.lhs, "target", None))
+            name = isinstance(condition, (Exact, In)) and names.get(self.own_column(condition.lhs))
             if not name or asked.setdefault(f"{name}__{condition.lookup_name}", condition.rhs) != condition.rhs:
                 return None
         return asked
+
+    def own_column(self, expression):
+        """The column if it is one of the tasks or of their assignments, and not of what else is joined to them."""
+        table = self.query.alias_map.get(getattr(expression, "alias", None))
+        own = {(None, self.model._meta.db_table), (self.query.base_table, Assignment._meta.db_table)}
+        return expression.target if table and (table.parent_alias, table.table_name) in own else None
 
     def to_be_deleted(self):
         return children_first(super().to_be_deleted())

@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from django.db.models import F
+from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
 from projects.models import Project
@@ -81,4 +81,5 @@ def test_other_conditions_are_counted_by_the_tasks(project, counts):
     one = of_project.first()
     everything = [of_project.exclude(pk=one.pk), of_project.filter(title=one.title), of_project[:2], of_project.none()]
     everything += [Task.objects.exclude(project=project), of_project.union(Task.objects.filter(pk=one.pk))]
+    everything += [Task.objects.filter(parent__project=project), of_project.values("status").annotate(Count("pk"))]
     assert [tasks.count() for tasks in everything] == [len(tasks) for tasks in everything]
