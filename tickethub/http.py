@@ -15,7 +15,7 @@ from rest_framework.permissions import SAFE_METHODS
 
 from tickethub.intake import CUT_OFF
 from tickethub.middleware import ProbeMiddleware
-from tickethub.threads import in_thread, probes, turn
+from tickethub.threads import in_thread, probes, turn, writers
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class Handler(ASGIHandler):
             return
         with closing(body):
             begun = threading.Event()
-            executor = probes if is_probe(scope) else None
+            executor = probes if is_probe(scope) else writers if is_write(scope) else None
             answering = asyncio.ensure_future(in_thread(self.answer, executor)(scope, body, begun))
             leaving = asyncio.ensure_future(receive())
             try:
@@ -64,7 +64,7 @@ class Handler(ASGIHandler):
 
     def answer(self, scope, body, begun):
         begun.set()
-        with nullcontext() if is_probe(scope) else turn(writes=scope["method"] not in SAFE_METHODS):
+        with nullcontext() if is_probe(scope) else turn(writes=is_write(scope)):
             set_script_prefix(get_script_prefix(scope))
             signals.request_started.send(sender=type(self), scope=scope)
             request, response = self.create_request(scope, body)
@@ -91,3 +91,7 @@ def leave_out_body(response):
 
 def is_probe(scope):
     return scope["path"] in ProbeMiddleware.PATHS
+
+
+def is_write(scope):
+    return scope["method"] not in SAFE_METHODS

@@ -50,7 +50,7 @@ class Server(Daphne):
         self.last_resort = None
 
     def run(self):
-        from tickethub.threads import threads  # the application has read the settings by now
+        from tickethub.threads import threads, writers  # the application has read the settings by now
 
         # What a start leaves is there to stay: to look through all of it for garbage would hold everybody up for long.
         gc.collect()
@@ -64,7 +64,8 @@ class Server(Daphne):
         super().run()
         self.is_over = True
         if not self.is_hurried:
-            threads.wait()  # a request that could not be answered any more may still do what it was asked
+            for pool in (threads, writers):
+                pool.wait()  # a request that could not be answered any more may still do what it was asked
 
     def hear(self, *_):
         """Take a signal: see to it that this ends, even if the event loop hangs, and leave in order if it does not."""

@@ -76,6 +76,7 @@ def run(future, function, args, kwargs):
 
 
 threads = Threads(MOST)
+writers = Threads(MOST)  # who waits for another one's lock keeps a thread, so those who read have others
 probes = Threads(2)  # for whoever asks whether the process is up, however many requests wait
 turns = threading.BoundedSemaphore(settings.REQUESTS_AT_ONCE)
 # Of these. A write takes long, and may wait for another one: else those who read would wait for all of them.

@@ -11,7 +11,7 @@ from django.core import signals
 from django.db import connection, connections
 from django.http import HttpResponse
 
-from tickethub import threads
+from tickethub import http, threads
 from tickethub.http import Handler
 from tickethub.intake import CUT_OFF
 from tickethub.streaming import PiecewiseResponse
@@ -155,6 +155,17 @@ async def test_who_writes_leaves_turns_to_who_reads(handler, turns, held):
     assert not any(each.done() for each in writing)
     held.free()
     assert await asyncio.gather(*writing) == [200] * 4
+
+
+async def test_who_writes_leaves_threads_to_who_reads(handler, held, monkeypatch):
+    held.how = threads.aside  # as who waits to write to SQLite
+    monkeypatch.setattr(http, "writers", threads.Threads(2))
+    writing = [asyncio.ensure_future(ask(handler, "/api/v1/projects/", method="POST")) for _ in range(threads.MOST + 2)]
+    await held.reached()
+    assert await asyncio.wait_for(ask(handler), 10) == 200
+    assert not any(each.done() for each in writing)
+    held.free()
+    assert await asyncio.gather(*writing) == [200] * len(writing)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="writers to PostgreSQL do not queue")

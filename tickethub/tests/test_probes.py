@@ -1,6 +1,8 @@
 """What machines ask: /healthz, /readyz and /metrics."""
 
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import OperationalError, connection
@@ -189,6 +191,24 @@ def test_a_database_that_is_away_is_waited_for_once(monkeypatch):
 
     assert probes.readiness.look() == {"database": False, "migrations": False, "channel_layer": True}
     assert len(asked) == 1
+
+
+def test_while_one_looks_the_others_have_what_was_found_before(monkeypatch):
+    readiness, looking, free = probes.Readiness(), threading.Event(), threading.Event()
+    readiness.found = before = {"database": True}
+
+    def check():
+        looking.set()
+        assert free.wait(10)
+        return {"database": False}
+
+    monkeypatch.setattr(readiness, "check", check)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(readiness.look)
+        assert looking.wait(10)
+        assert readiness.look() is before
+        free.set()
+        assert slow.result(10) == readiness.look() == {"database": False}
 
 
 def test_metrics_ask_no_database(scrape):
