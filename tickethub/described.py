@@ -131,7 +131,7 @@ WORDS = {
     413: "The body is too large.",
     415: "The body is not sent as JSON.",
     429: "Too many requests.",
-    503: "The database is away.",
+    503: "The database is away, or the server has more to do than it can.",
 }
 # The shapes of the errors that are more than an Error.
 ERRORS = {400: ValidationErrorSerializer, 401: UnauthorizedSerializer, 412: PreconditionFailedSerializer}
