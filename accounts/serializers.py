@@ -5,7 +5,6 @@ import time
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
-from django.db import transaction
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
 from rest_framework_simplejwt.exceptions import InvalidToken
@@ -18,6 +17,7 @@ from accounts.passwords import NewPassword
 from accounts.tokens import RefreshToken
 from tickethub.serializers import ChangedFieldsSerializer
 from tickethub.threads import aside
+from tickethub.transactions import in_transaction
 
 
 class PasswordField(serializers.CharField):
@@ -142,7 +142,7 @@ class LoginSerializer(TokenObtainPairSerializer):
         self.fields["password"].trim_whitespace = False
 
     @classmethod
-    @transaction.atomic
+    @in_transaction
     def get_token(cls, user):
         """Begin the session of a user, locked: what ends sessions ends this one as well, or has come first, since the
         password was compared.
@@ -179,12 +179,7 @@ class TokenRefreshSerializer(serializers.Serializer):
     )
 
     def validate(self, attrs):
-        token = RefreshToken(attrs["refresh"])
-        with transaction.atomic():  # which stands, also where the answer is 401
-            session = of_living_session(token)
-            fresh = session.rotate(token, attrs.get("idempotency_key"))
-            if not fresh and self.context["request"].began_at > session.rotated_at + settings.REFRESH_HELD_FOR:
-                session.end()
+        fresh = self.rotate(RefreshToken(attrs["refresh"]), attrs.get("idempotency_key"))
         if not fresh:
             raise InvalidToken("This token was used already.")
         if settings.REFRESH_HELD_FOR:
@@ -192,13 +187,22 @@ class TokenRefreshSerializer(serializers.Serializer):
                 time.sleep(settings.REFRESH_HELD_FOR.total_seconds())
         return {"access": str(fresh.access_token), "refresh": str(fresh)}
 
+    @in_transaction
+    def rotate(self, token, key):
+        """The child of a token. None for one that is spent: what comes of that stands, though the answer is 401."""
+        session = of_living_session(token)
+        fresh = session.rotate(token, key)
+        if not fresh and self.context["request"].began_at > session.rotated_at + settings.REFRESH_HELD_FOR:
+            session.end()
+        return fresh
+
 
 class TokenBlacklistSerializer(serializers.Serializer):
     """End the session that a refresh token comes of, be the token spent or not."""
 
     refresh = serializers.CharField(write_only=True)
 
-    @transaction.atomic
+    @in_transaction
     def validate(self, attrs):
         of_living_session(RefreshToken(attrs["refresh"])).end()
         return {}

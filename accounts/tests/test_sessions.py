@@ -1,5 +1,7 @@
 """Sessions: what a login begins and a logout ends."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from io import StringIO
@@ -8,6 +10,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -16,6 +19,7 @@ from accounts.tests.checks import all_at_once, nothing_changes, refused
 from accounts.tests.factories import PASSWORD, UserFactory
 from accounts.tests.test_admin import Desk, told
 from accounts.tokens import AccessToken, RefreshToken
+from tickethub.transactions import TURN
 
 pytestmark = pytest.mark.django_db
 LOGIN, REFRESH, LOGOUT = (f"/api/v1/auth/token/{end}" for end in ("", "refresh/", "blacklist/"))
@@ -247,3 +251,23 @@ def test_of_logging_in_and_closing_at_once_no_session_is_left(as_user, user):
         logins = [partial(as_user().post, LOGIN, credentials) for _ in range(4)]
         all_at_once([partial(as_user(person).delete, ME), *logins])
         assert not person.sessions.open().exists()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="writers to PostgreSQL do not queue")
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("call", [refresh, logout, lambda pair: APIClient().post(LOGIN, pair["login"])])
+def test_on_sqlite_they_queue_as_all_who_write(user, call):
+    pair = login(user) | {"login": {"email": user.email, "password": PASSWORD}}
+
+    def ask():
+        try:
+            return call(pair).status_code
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with TURN:  # somebody imports a large project
+            asking = pool.submit(ask)
+            time.sleep(0.3)
+            assert not asking.done()
+        assert asking.result(10) == 200
