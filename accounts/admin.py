@@ -175,9 +175,23 @@ def refuse_for_last_owner(membership):
         raise Conflict(f"{membership}: {refusal.detail}", refusal.detail.code) from refusal
 
 
+def has_more_rights(user, staff):
+    """Whether `user` may be somebody who can do here what `staff` cannot."""
+    return bool(user) and user.is_staff and user != staff and not staff.is_superuser
+
+
+def refuse_if_more_rights(user, staff):
+    """Raise Conflict where only a superuser may change `user`."""
+    if has_more_rights(user, staff):
+        raise Conflict(f"Only a superuser changes {user}, who is staff.", "staff")
+
+
 @admin.register(User)
 class UserAdmin(DomainAdmin, DjangoUserAdmin):
-    """People are not deleted, since what they wrote stays; they are deactivated."""
+    """People are not deleted, since what they wrote stays; they are deactivated.
+
+    Superusers alone give rights, and change others who have some: or whoever may change people could do everything.
+    """
 
     list_display = ["email", "username", "first_name", "last_name", "is_active", "is_staff", "date_joined"]
     list_filter = ["is_active", "is_staff", "is_superuser", "date_joined", "last_login"]
@@ -207,8 +221,15 @@ class UserAdmin(DomainAdmin, DjangoUserAdmin):
         if change:
             super().save_model(request, form.instance, form, change)
 
+    def has_change_permission(self, request, obj=None):
+        return super().has_change_permission(request, obj) and not has_more_rights(obj, request.user)
+
     def has_delete_permission(self, request, obj=None):
         return False
+
+    def get_readonly_fields(self, request, obj=None):
+        given = () if request.user.is_superuser else ("is_staff", "is_superuser", "groups", "user_permissions")
+        return [*super().get_readonly_fields(request, obj), *given]
 
     @admin.display(boolean=True)
     def active(self, user):
@@ -220,6 +241,7 @@ class UserAdmin(DomainAdmin, DjangoUserAdmin):
         for user in users:
             if user == request.user:
                 raise Conflict("You cannot deactivate yourself.", "self")
+            refuse_if_more_rights(user, request.user)
             for membership in user.memberships.owning_locked():
                 refuse_for_last_owner(membership)
             user.deactivate()
@@ -230,6 +252,7 @@ class UserAdmin(DomainAdmin, DjangoUserAdmin):
     def reactivate(self, request, queryset):
         users = queryset.filter(is_active=False).order_by("pk").select_for_update(no_key=True)
         for user in users:
+            refuse_if_more_rights(user, request.user)
             user.is_active = True
             user.save(update_fields=["is_active"])
             self.log_change(request, user, "Reactivated.")

@@ -6,6 +6,7 @@ import pytest
 from django.apps import apps
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import SESSION_KEY
+from django.contrib.auth.models import Group, Permission
 from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
@@ -225,6 +226,53 @@ def test_nobody_deactivates_themselves(desk):
     assert told(desk.act("deactivate", desk.user)) == ["You cannot deactivate yourself."]
     desk.user.refresh_from_db()
     assert desk.user.is_active
+
+
+@pytest.fixture
+def clerk():
+    """Staff who may change people, and nothing else."""
+    clerk = Desk()
+    clerk.user.is_superuser = False
+    clerk.user.save(update_fields=["is_superuser"])
+    clerk.user.user_permissions.set(Permission.objects.filter(codename__in=["view_user", "change_user"]))
+    return clerk
+
+
+@pytest.mark.parametrize("name", ["is_staff", "is_superuser", "groups", "user_permissions"])
+def test_who_is_no_superuser_gives_nobody_rights(clerk, name):
+    rows = {"groups": Group.objects.create(name="Lords"), "user_permissions": Permission.objects.first()}
+    for user in (UserFactory(), clerk.user):
+        before = User.objects.filter(pk=user.pk).values("is_staff", "is_superuser").get()
+        value = rows[name].pk if name in rows else "on"
+        assert clerk.save(user, first_name="New", **{name: value}).status_code == 302
+        user.refresh_from_db()
+        assert user.first_name == "New"
+        assert {key: getattr(user, key) for key in before} == before
+        assert not user.groups.exists()
+        assert user.user_permissions.count() == (2 if user == clerk.user else 0)
+
+
+@pytest.mark.parametrize("rights", [{"is_staff": True}, {"is_staff": True, "is_superuser": True}])
+def test_who_is_no_superuser_changes_no_other_staff(clerk, rights):
+    boss = UserFactory(first_name="Boss", **rights)
+    assert clerk.open(boss).status_code == 200
+    assert clerk.client.post(clerk.url(boss), {"first_name": "New"}).status_code == 403
+    new = {"usable_password": "true", "password1": "a new horse", "password2": "a new horse", "set-password": "1"}
+    assert clerk.client.post(reverse("admin:auth_user_password_change", args=[boss.pk]), new).status_code == 403
+    response = clerk.act("deactivate", boss)
+    assert told(response) == [f"Only a superuser changes {boss}, who is staff."]
+    boss.refresh_from_db()
+    assert boss.is_active
+    assert boss.first_name == "Boss"
+    assert boss.check_password(PASSWORD)
+
+
+def test_who_is_no_superuser_changes_who_is_no_staff(clerk):
+    user = UserFactory()
+    assert clerk.save(user, email="new@example.org").status_code == 302
+    clerk.act("deactivate", user)
+    user.refresh_from_db()
+    assert (user.email, user.is_active) == ("new@example.org", False)
 
 
 def test_deactivated_person_keeps_their_memberships(desk):
