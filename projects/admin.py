@@ -5,7 +5,6 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
-from django.utils.text import slugify
 
 from accounts.admin import EVERYWHERE, AdminBasics, DomainAdmin, UserAdmin, refuse_for_last_owner
 from projects.models import Invitation, Label, Membership, Project, Role, Status
@@ -69,7 +68,7 @@ class StatusForm(RowForm):
     def clean(self):
         cleaned = super().clean()
         if self.instance._state.adding and not cleaned.get("slug") and "slug" not in self.errors:
-            cleaned["slug"] = slugify(cleaned.get("name", ""))[:50]
+            cleaned["slug"] = Status.slug_of(cleaned.get("name", ""))
             if "name" in cleaned and not cleaned["slug"]:
                 self.add_error("slug", "This name gives no slug; name one.")
         return cleaned

@@ -117,7 +117,7 @@ class Project(TrackedModel):
                 Status(
                     project=self,
                     name=name,
-                    slug=slugify(name),
+                    slug=Status.slug_of(name),
                     category=category,
                     position=position,
                     is_default=name == "Todo",
@@ -271,8 +271,12 @@ class Status(TrackedModel):
     def __str__(self):
         return f"{self.project} {self.slug}"
 
+    @classmethod
+    def slug_of(cls, name):
+        return slugify(name)[: cls._meta.get_field("slug").max_length]
+
     def save(self, *, update_fields=None, **kwargs):
-        self.slug = self.slug or slugify(self.name)
+        self.slug = self.slug or self.slug_of(self.name)
         with transaction.atomic(savepoint=False):
             if self.is_default and (update_fields is None or "is_default" in update_fields):
                 self.project.statuses.filter(is_default=True).exclude(pk=self.pk).update(is_default=False)

@@ -5,7 +5,6 @@ from functools import partial
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
-from django.utils.text import slugify
 from rest_framework import serializers
 
 from accounts.authentication import hold_account
@@ -156,7 +155,7 @@ class StatusSerializer(ChangedFieldsSerializer):
             self.instance.refuse_another_category()
 
     def validate_new_slug(self, attrs):
-        slug = attrs.get("slug") or slugify(attrs["name"])[:50]
+        slug = attrs.get("slug") or Status.slug_of(attrs["name"])
         if not slug:
             raise serializers.ValidationError({"slug": "This name gives no slug; name one."}, code="required")
         if attrs["project"].statuses.filter(slug=slug).exists():

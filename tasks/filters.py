@@ -78,8 +78,6 @@ class TaskFilter(InProjectFilter):
     # Of one project, its own statuses alone: those of the others would only mislead the database.
 
     def with_status(self, queryset, name, values):
-        if not values:
-            return queryset
         project = self.form.cleaned_data.get("project")
         return queryset.filter(status__in=[row for row in values if project is None or row.project_id == project.pk])
 
@@ -100,8 +98,6 @@ class TaskFilter(InProjectFilter):
         return queryset.filter(found)
 
     def labelled(self, queryset, name, values):
-        if not values:
-            return queryset
         return queryset.filter(pk__in=Task.labels.through.objects.filter(label__in=values).values("task"))
 
     def find(self, queryset, name, value):

@@ -69,9 +69,11 @@ def flag(name, default=False):
     raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
 
 
-def number(name, default):
+def number(name, default=None):
     """A whole number from 1 to a million."""
-    value = text(name, str(default))
+    value = text(name)
+    if not value:
+        return default
     if NUMBER.fullmatch(value):
         return int(value)
     raise ImproperlyConfigured(f"{name} must be a whole number from 1 to 1000000, not {value!r}.")

@@ -163,8 +163,6 @@ class StableOrderingFilter(filters.OrderingFilter):
     """
 
     def filter(self, qs, value):
-        if not value:
-            return qs
         if "" in value:
             raise ValidationError({self.field_name: "A name is missing beside a comma."}, code="invalid_choice")
         names = [self.get_ordering_value(name) for name in value]

@@ -50,7 +50,7 @@ if missing:
         " .env.example explains each, and DEBUG=true gives all but the secret a value for development."
     )
 
-SERVER_CORE = env.text("SERVER_CORE") and env.number("SERVER_CORE", None)
+SERVER_CORE = env.number("SERVER_CORE")
 
 DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", 10)
 REQUESTS_AT_ONCE = max(DATABASE_POOL_SIZE - 2, 1)  # those that are left are for sockets and mails
