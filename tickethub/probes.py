@@ -38,24 +38,29 @@ def metrics(request):
 
 
 class Readiness:
-    """What the checks found, a second ago or last of all: however many ask, they cost no more than one a second."""
+    """What the checks found, at most a second ago: however many ask, they cost no more than one a second.
+
+    Meanwhile one alone waits for them, and the others have what was found before: or all threads for probes would wait
+    for a database that is away, and nobody could ask whether the process is up. They do not have it for long.
+    """
 
     KEPT = 1  # seconds
+    OVERDUE = 6  # seconds, after which a check that is under way has found that the database does not answer
 
     def __init__(self):
-        self.lock, self.found, self.until = Lock(), {}, 0
+        self.lock, self.until, self.began = Lock(), 0, 0
+        self.found = dict.fromkeys(["database", "migrations", "channel_layer"], False)
 
     def look(self):
-        """One looks, and the others have what was found before: or all threads for probes would wait for a database
-        that is away, and nobody could ask whether the process is up.
-        """
-        if time.monotonic() >= self.until and self.lock.acquire(blocking=not self.found):
+        if time.monotonic() >= self.until and self.lock.acquire(blocking=False):
             try:
-                if time.monotonic() >= self.until:
-                    self.found = self.check()
-                    self.until = time.monotonic() + self.KEPT
+                self.began = time.monotonic()
+                self.found = self.check()
+                self.until = time.monotonic() + self.KEPT
             finally:
                 self.lock.release()
+        elif self.lock.locked() and time.monotonic() > self.began + self.OVERDUE:
+            return {**self.found, "database": False}
         return self.found
 
     def check(self):

@@ -207,6 +207,8 @@ def test_while_one_looks_the_others_have_what_was_found_before(monkeypatch):
         slow = pool.submit(readiness.look)
         assert looking.wait(10)
         assert readiness.look() is before
+        monkeypatch.setattr(readiness, "OVERDUE", 0)
+        assert readiness.look() == {"database": False}
         free.set()
         assert slow.result(10) == readiness.look() == {"database": False}
 
