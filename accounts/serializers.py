@@ -5,6 +5,7 @@ import time
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError as DjangoValidationError
+from django.utils import timezone
 from rest_framework import serializers
 from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
 from rest_framework_simplejwt.exceptions import InvalidToken
@@ -150,6 +151,8 @@ class LoginSerializer(TokenObtainPairSerializer):
         locked = User.objects.select_for_update(no_key=True).get(pk=user.pk)
         if not locked.is_active or locked.password != user.password:
             raise AuthenticationFailed(cls.default_error_messages["no_active_account"], "no_active_account")
+        locked.last_login = timezone.now()
+        locked.save(update_fields=["last_login"])
         return locked.sessions.create().refresh_token()
 
 

@@ -327,7 +327,6 @@ SIMPLE_JWT = {
     "AUTH_TOKEN_CLASSES": ["accounts.tokens.AccessToken"],
     "CHECK_REVOKE_TOKEN": True,  # a changed password ends every earlier token
     "TOKEN_REFRESH_SERIALIZER": "accounts.serializers.TokenRefreshSerializer",
-    "UPDATE_LAST_LOGIN": True,
 }
 
 # The socket: seconds, bytes and counts; docs/realtime.md says what each does to a client.

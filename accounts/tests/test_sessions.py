@@ -271,3 +271,24 @@ def test_on_sqlite_they_queue_as_all_who_write(user, call):
             time.sleep(0.3)
             assert not asking.done()
         assert asking.result(10) == 200
+
+
+def make_in_admin(desk):
+    assert desk.save(User, "add", email="a@example.org", username="a", usable_password="false").status_code == 302
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="writers to PostgreSQL do not queue")
+@pytest.mark.parametrize("call", [lambda desk: login(desk.user), make_in_admin], ids=["login", "admin"])
+def test_on_sqlite_all_is_written_at_the_head_of_the_queue(call):
+    """Nor does anybody who waits in it have a transaction already, and the database with it."""
+    desk, seen = Desk(), []
+
+    def watch(execute, sql, params, many, context):
+        if sql.startswith("SAVEPOINT") or ("accounts_" in sql and sql.startswith(("INSERT", "UPDATE"))):
+            seen.append((sql, TURN._is_owned()))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(watch):
+        call(desk)
+    assert seen[0][1]
+    assert [sql for sql, is_owned in seen if not is_owned and "accounts_" in sql] == []
