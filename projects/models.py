@@ -146,11 +146,12 @@ class Project(TrackedModel):
     def refuse_until_done_if_archived(self):
         """The same, and look again when the write under way is done, as `require_role` does."""
         self.refuse_if_archived()
-        check_again(self.refuse_if_archived_meanwhile)
+        check_again(Project.refuse_if_archived_meanwhile, self.pk)
 
-    def refuse_if_archived_meanwhile(self):
+    @classmethod
+    def refuse_if_archived_meanwhile(cls, pk):
         """Raise Overtaken if it is archived by now."""
-        if Project.objects.filter(pk=self.pk).exclude(archived_at=None).exists():
+        if cls.objects.filter(pk=pk).exclude(archived_at=None).exists():
             raise Overtaken
 
 
@@ -304,7 +305,8 @@ class Status(TrackedModel):
         """Raise Conflict if tasks use it, or do so by the time the write under way is done."""
         words = "Tasks have this status: its category says when they were completed."
         self.refuse_if_used(words)
-        check_again(self.refuse_if_used, words)  # a task that got it meanwhile is seen by then, or waits
+        # A task that got it meanwhile is seen by then, or waits. This instance may be without an id then: deleted.
+        check_again(Status(pk=self.pk).refuse_if_used, words)
 
     def keep_category(self):
         """Have the write under way, which rests on the category, done again if that is another one in the end."""

@@ -340,6 +340,18 @@ def test_category_of_a_status_in_use_is_fixed(desk, project):
     assert status.category == "backlog"
 
 
+def test_status_that_is_changed_and_deleted_at_once_is_deleted(desk, project):
+    page = desk.open(project)
+    place = next(
+        number
+        for number, form in enumerate(page.context["inline_admin_formsets"][1].formset.forms)
+        if form.instance.slug == "in-review"
+    )
+    changes = {f"statuses-{place}-category": "done", f"statuses-{place}-DELETE": "on"}
+    assert desk.save(project, opened=page, **changes).status_code == 302
+    assert not project.statuses.filter(slug="in-review").exists()
+
+
 def test_statuses_are_deleted_together(desk):
     statuses = [StatusFactory(), StatusFactory()]
     assert [kind for kind, *_ in written(desk, desk.delete(*statuses))] == ["status.deleted"] * 2

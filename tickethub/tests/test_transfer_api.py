@@ -62,6 +62,14 @@ def test_a_dry_run_tells_the_same_and_changes_nothing(client, project):
     assert dry == post(client).json() | {"dry_run": True}
 
 
+def test_a_dry_run_makes_statuses_and_undoes_them(client, project):
+    data = "id,key,title,status,status_name,status_category\nx,OLD-1,Brew,brewing,Brewing,in_progress\n"
+    with nothing_changes():
+        response = post(client, data, dry_run=True)
+    assert response.status_code == 200
+    assert response.json()["made"]["statuses"] == 1
+
+
 def test_a_file_sent_again_makes_nothing(client, project):
     post(client)
 

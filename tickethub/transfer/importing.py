@@ -75,6 +75,7 @@ class Import:
         self.labels = {label.name: label for label in project.labels.locked()}
         making.Board.locked(project.pk)
         self.statuses = Statuses(project, statuses)
+        self.found_statuses = {status.pk for status in self.statuses.all}
 
     def run(self):
         for refused in self.file.broken:
@@ -199,7 +200,8 @@ class Import:
 
     def task_of(self, row, fields):
         status = self.status_of(row)
-        status.keep_category()
+        if status.pk in self.found_statuses:  # the category of one that is made here is nobody else's to change
+            status.keep_category()
         task = Task(
             id=row.id,
             project=self.project,
