@@ -1,5 +1,6 @@
 """The admin of people, and what the admin of all apps shares."""
 
+import logging
 from collections import Counter
 from functools import wraps
 
@@ -8,7 +9,9 @@ from django.contrib import admin, messages
 from django.contrib.admin.options import ActionLocation, IncorrectLookupParameters
 from django.contrib.admin.utils import NestedObjects, model_ngettext
 from django.contrib.admin.widgets import AutocompleteSelect, AutocompleteSelectMultiple
+from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.contrib.auth.models import Group
 from django.contrib.messages.storage import default_storage
 from django.core.exceptions import ObjectNotUpdated
 from django.db import DataError, IntegrityError, models, router
@@ -20,6 +23,7 @@ from tickethub.errors import Conflict, Overtaken
 from tickethub.models import as_uuid
 from tickethub.transactions import in_transaction
 
+logger = logging.getLogger(__name__)
 EVERYWHERE = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
 
 
@@ -89,6 +93,7 @@ class ListBasics:
         try:
             return super().get_changelist_instance(request)
         except (ValueError, OverflowError, DataError) as error:
+            logger.warning("A list of the admin cannot be shown as it was asked for", exc_info=True)
             raise IncorrectLookupParameters(error) from error
 
     def get_search_results(self, request, queryset, search_term):
@@ -211,6 +216,9 @@ class UserAdmin(DomainAdmin, DjangoUserAdmin):
     ]
     actions = ["deactivate", "reactivate"]
 
+    # Django's opens a transaction, within which this would wait for the other writers of SQLite.
+    add_view = all_or_nothing(DjangoUserAdmin.add_view)
+
     def save_model(self, request, obj, form, change):
         """Of a person who stands left to save_related: it shows in memberships, of which some may be removed there."""
         if not change:
@@ -257,6 +265,19 @@ class UserAdmin(DomainAdmin, DjangoUserAdmin):
             user.save(update_fields=["is_active"])
             self.log_change(request, user, "Reactivated.")
         self.message_user(request, f"Reactivated: {len(users)}.", messages.SUCCESS)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class GroupAdmin(ListBasics, DjangoGroupAdmin):
+    """A group gives rights to who is in it, which superusers alone do."""
+
+    def has_add_permission(self, request, obj=None):
+        return request.user.is_superuser
+
+    has_change_permission = has_delete_permission = has_add_permission
 
 
 @admin.register(Session)

@@ -267,6 +267,23 @@ def test_who_is_no_superuser_changes_no_other_staff(clerk, rights):
     assert boss.check_password(PASSWORD)
 
 
+def test_who_is_no_superuser_changes_no_group(clerk):
+    group = Group.objects.create(name="Lords")
+    clerk.user.user_permissions.set(Permission.objects.filter(content_type__model="group"))
+    assert clerk.open(group).status_code == 200
+    assert clerk.client.post(clerk.url(group), {"name": "New"}).status_code == 403
+    assert clerk.client.post(clerk.url(group, "add"), {"name": "New"}).status_code == 403
+    assert clerk.delete(group).status_code == 403
+    assert [group.name for group in Group.objects.all()] == ["Lords"]
+
+
+def test_superuser_gives_a_group_rights(desk):
+    right = Permission.objects.first()
+    assert desk.save(Group, "add", name="Lords", permissions=right.pk).status_code == 302
+    assert Group.objects.get().permissions.get() == right
+    assert desk.client.get(desk.url(Group, "changelist"), {"name__exact": "\0"}, follow=True).status_code == 200
+
+
 def test_who_is_no_superuser_changes_who_is_no_staff(clerk):
     user = UserFactory()
     assert clerk.save(user, email="new@example.org").status_code == 302
