@@ -169,6 +169,7 @@ class LoggedIn(Person):
     @sync_to_async
     def link(self):
         """What the mail of a password reset would bring."""
+        self.user.refresh_from_db()  # with the login: a link made before it is good no more
         return {
             "uid": urlsafe_base64_encode(force_bytes(self.user.pk)),
             "token": default_token_generator.make_token(self.user),
