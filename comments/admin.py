@@ -51,5 +51,5 @@ class CommentAdmin(InProjectAdmin):
             obj.author = request.user
             super().save_model(request, obj, form, change)
         elif form.has_changed():
-            obj.project.refuse_until_done_if_archived()
+            obj.project.refuse_while_archived()
             obj.edit(obj.body)

@@ -15,11 +15,11 @@ class InProjectAdmin(DomainAdmin):
     """The admin of what has a `project`: it is read-only while that is archived."""
 
     def save_model(self, request, obj, form, change):
-        obj.project.refuse_until_done_if_archived()
+        obj.project.refuse_while_archived()
         super().save_model(request, obj, form, change)
 
     def delete_model(self, request, obj):
-        obj.project.refuse_until_done_if_archived()
+        obj.project.refuse_while_archived()
         super().delete_model(request, obj)
 
 
@@ -48,7 +48,7 @@ class MembershipFormSet(forms.BaseInlineFormSet):
     def save(self, commit=True):
         changed = [form for form in self.forms if form.has_changed()]
         for form in changed:
-            form.instance.project.refuse_until_done_if_archived()
+            form.instance.project.refuse_while_archived()
         saved = super().save(commit)
         for form in changed:
             if form.initial.get("role") == Role.OWNER:
@@ -160,7 +160,7 @@ class ProjectAdmin(DomainAdmin):
         return self.inlines if obj else [MembershipInline]  # statuses come with the project
 
     def save_model(self, request, obj, form, change):
-        obj.refuse_until_done_if_archived()
+        obj.refuse_while_archived()
         super().save_model(request, obj, form, change)
 
     def save_related(self, request, form, formsets, change):
@@ -221,7 +221,7 @@ class StatusAdmin(InProjectAdmin):
     @admin.action(permissions=["change"], description="Make the default of its project", location=EVERYWHERE)
     def make_default(self, request, queryset):
         for status in queryset.filter(is_default=False).order_by("pk"):
-            status.project.refuse_until_done_if_archived()
+            status.project.refuse_while_archived()
             status.is_default = True
             status.save(update_fields=["is_default"])
             self.message_user(request, f"{status.name} is the default of {status.project} now.", messages.SUCCESS)

@@ -143,7 +143,7 @@ class Project(TrackedModel):
         if self.archived_at:
             raise Conflict("This project is archived: it is read-only until it is restored.", "archived")
 
-    def refuse_until_done_if_archived(self):
+    def refuse_while_archived(self):
         """The same, and look again when the write under way is done, as `require_role` does."""
         self.refuse_if_archived()
         check_again(Project.refuse_if_archived_meanwhile, self.pk)

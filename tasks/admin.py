@@ -197,7 +197,7 @@ class TaskAdmin(InProjectAdmin):
         """Change tasks of any projects, in each to the values that `values_in` gives for it."""
         tasks, changed = Task.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).once_locked(), []
         for project, ours in groupby(sorted(tasks, key=attrgetter("project_id")), attrgetter("project")):
-            project.refuse_until_done_if_archived()
+            project.refuse_while_archived()
             before = list(ours)
             after = change_all(before, values_in(project))
             changed += [task for task, was in zip(after, before, strict=True) if task.version != was.version]
