@@ -1,9 +1,7 @@
 """A write of the admin and the checks it rests on are one, as those of the API are."""
 
 from functools import partial
-from threading import Event, current_thread
 from time import sleep
-from unittest.mock import patch
 
 import pytest
 from django.db import connection, transaction
@@ -12,7 +10,7 @@ from accounts.tests.test_admin import Desk, told
 from projects.models import Project, Status
 from projects.tests.factories import StatusFactory
 from realtime.models import Stream
-from tickethub.tests.test_overtaken_writes import API, InThread, Site
+from tickethub.tests.test_overtaken_writes import API, InThread, Site, dawdling
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -30,17 +28,10 @@ WRITES = {
 
 @pytest.mark.parametrize("write", WRITES)
 def test_nothing_changes_after_its_project_was_archived(as_user, write):
-    desk, site, checked = Desk(), Site(), Event()
-    owner, here, check = as_user(site.owner), current_thread(), Project.refuse_if_archived
+    desk, site = Desk(), Site()
+    owner = as_user(site.owner)
     site.note_the_log(owner)
-
-    def check_and_dawdle(project):
-        check(project)
-        if current_thread() is not here:
-            checked.set()
-            sleep(0.3)  # long enough for the owner
-
-    with patch.object(Project, "refuse_if_archived", check_and_dawdle):
+    with dawdling(Project, "refuse_if_archived") as checked:
         writing = InThread(partial(WRITES[write], desk, site))
         assert checked.wait(10)
         archived = owner.patch(f"{API}projects/{site.project.pk}/", {"archived": True})
@@ -81,17 +72,10 @@ def test_who_is_assigned_meanwhile_leaves_as_an_assignee(as_user):
 
 
 def test_a_status_that_is_taken_while_it_becomes_done_does_not(as_user):
-    desk, site, checked = Desk(), Site(), Event()
-    owner, check = as_user(site.owner), Status.refuse_if_used
+    desk, site = Desk(), Site()
+    owner = as_user(site.owner)
     status = StatusFactory(project=site.project, slug="review", category="in_progress")
-
-    def check_and_dawdle(status, words):
-        check(status, words)
-        if not checked.is_set():
-            checked.set()
-            sleep(0.3)  # long enough for the task
-
-    with patch.object(Status, "refuse_if_used", check_and_dawdle):
+    with dawdling(Status, "refuse_if_used") as checked:
         writing = InThread(partial(desk.save, status, category="done"))
         assert checked.wait(10)
         taken = owner.patch(f"{API}tasks/{site.task.pk}/", {"status": "review"})

@@ -2,6 +2,7 @@
 after it in the log.
 """
 
+from contextlib import contextmanager
 from functools import partial
 from threading import Event, Thread, current_thread
 from time import sleep
@@ -90,21 +91,30 @@ class InThread(Thread):
         return self.answer
 
 
+@contextmanager
+def dawdling(model, name):
+    """Have whoever first passes a check of the model in another thread wait there, for others to come between. Gives
+    the event of their having passed it.
+    """
+    check, here, passed = getattr(model, name), current_thread(), Event()
+
+    def check_and_dawdle(*args):
+        check(*args)
+        if current_thread() is not here and not passed.is_set():
+            passed.set()
+            sleep(0.3)  # long enough for the others
+
+    with patch.object(model, name, check_and_dawdle):
+        yield passed
+
+
 @pytest.mark.parametrize("end", ENDS)
 @pytest.mark.parametrize("write", WRITES)
 def test_what_was_allowed_does_not_come_after_what_ends_it(as_user, write, end):
-    site, checked = Site(), Event()
+    site = Site()
     writer, owner = as_user(site.membership.user), as_user(site.owner)
     site.note_the_log(owner)
-    check, here = Project.refuse_if_archived, current_thread()
-
-    def check_and_dawdle(project):
-        check(project)
-        if current_thread() is not here:
-            checked.set()
-            sleep(0.3)  # long enough for the owner
-
-    with patch.object(Project, "refuse_if_archived", check_and_dawdle):
+    with dawdling(Project, "refuse_if_archived") as checked:
         writing = InThread(partial(send, writer, *WRITES[write](site)))
         assert checked.wait(10)
         ended = send(owner, *ENDS[end](site))
@@ -210,18 +220,10 @@ def test_a_task_that_waits_behind_its_status_becoming_done_is_completed(as_user,
 
 @pytest.mark.parametrize("take", TAKES_STATUS)
 def test_a_status_that_is_taken_while_it_becomes_done_does_not(as_user, take):
-    site, checked = Site("owner"), Event()
+    site = Site("owner")
     status = StatusFactory(project=site.project, slug="review", category="in_progress")
     taker, owner = as_user(site.membership.user), as_user(site.owner)
-    check = Status.refuse_if_used
-
-    def check_and_dawdle(status, words):
-        check(status, words)
-        if not checked.is_set():
-            checked.set()
-            sleep(0.3)  # long enough for the task
-
-    with patch.object(Status, "refuse_if_used", check_and_dawdle):
+    with dawdling(Status, "refuse_if_used") as checked:
         changing = InThread(partial(owner.patch, f"{API}statuses/{status.pk}/", {"category": "done"}))
         assert checked.wait(10)
         taken = send(taker, *TAKES_STATUS[take](site))
