@@ -15,7 +15,7 @@ from rest_framework.permissions import SAFE_METHODS
 
 from tickethub.intake import CUT_OFF
 from tickethub.middleware import ProbeMiddleware
-from tickethub.threads import in_thread, probes, turn, writers
+from tickethub.threads import in_thread, probes, threads, turn, writers
 
 logger = logging.getLogger(__name__)
 
@@ -32,22 +32,25 @@ class Handler(ASGIHandler):
         except RequestAborted:
             return
         with closing(body):
-            begun = threading.Event()
-            executor = probes if is_probe(scope) else writers if is_write(scope) else None
-            answering = asyncio.ensure_future(in_thread(self.answer, executor)(scope, body, begun))
-            leaving = asyncio.ensure_future(receive())
+            begun, leaving = threading.Event(), None
+            pool = probes if is_probe(scope) else writers if is_write(scope) else threads
+            answering = in_thread(self.answer, scope, body, begun, pool=pool)
             try:
-                await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
-                if not begun.is_set() and not answering.done():  # the client has gone before a thread was free
-                    answering.cancel()
-                    return
+                if pool.waiting:  # no thread is free, and the client may go before one is
+                    leaving = asyncio.ensure_future(receive())
+                    await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+                    if not begun.is_set() and not answering.done():
+                        answering.cancel()
+                        return
                 response = await answering
                 if response.streaming:
+                    leaving = leaving or asyncio.ensure_future(receive())
                     await self.stream(response, send, leaving)
                 else:
                     await self.send_response(response, send)
             finally:
-                leaving.cancel()
+                if leaving:
+                    leaving.cancel()
 
     async def stream(self, response, send, leaving):
         """Send a body that is made meanwhile, until the client leaves. If that fails, the client sees it cut off."""
@@ -60,7 +63,7 @@ class Handler(ASGIHandler):
         finally:
             sending.cancel()
             await asyncio.wait({sending})
-            await in_thread(response.close)()
+            await in_thread(response.close)
 
     def answer(self, scope, body, begun):
         begun.set()

@@ -17,7 +17,7 @@ class PiecewiseResponse(StreamingHttpResponse):
 
     async def __aiter__(self):
         pieces = iter(self.streaming_content)
-        while (piece := await in_thread(self.make)(pieces)) is not END:
+        while (piece := await in_thread(self.make, pieces)) is not END:
             yield piece
 
     @staticmethod

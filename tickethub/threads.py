@@ -5,13 +5,14 @@ Django would take a new thread for each request, and change to it and back for e
 most answers, and a hundred requests at once would wait for ten connections until they took the database for dead.
 """
 
+import asyncio
 import threading
 from collections import deque
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from contextvars import copy_context
 from queue import SimpleQueue
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import connection
 
@@ -84,9 +85,21 @@ turns_to_write = threading.BoundedSemaphore(max(settings.REQUESTS_AT_ONCE // 2, 
 here = threading.local()
 
 
-def in_thread(function, executor=None):
-    """A function to await, which runs in one of the threads, without a turn."""
-    return sync_to_async(function, thread_sensitive=False, executor=executor or threads)
+def in_thread(function, *args, pool=threads):
+    """The future of what a function gives that runs in one of the threads, without a turn, in the caller's context."""
+    loop = asyncio.get_running_loop()
+    return loop.run_in_executor(pool, copy_context().run, attended, loop, function, *args)
+
+
+def attended(loop, function, *args):
+    here.loop = loop
+    return function(*args)
+
+
+def attending_loop():
+    """The event loop that waits for what this thread is doing; None where none does, or it has ended by now."""
+    loop = getattr(here, "loop", None)
+    return loop if loop and loop.is_running() else None
 
 
 @contextmanager

@@ -108,7 +108,7 @@ async def test_no_more_are_served_at_once_than_have_a_turn(handler, turns, at_wo
 async def test_a_probe_is_answered_however_many_wait(handler, turns, at_work, monkeypatch, most):
     """For a turn, or for a thread."""
     turns(1)
-    monkeypatch.setattr(threads, "threads", threads.Threads(most))
+    monkeypatch.setattr(http, "threads", threads.Threads(most))
     waiting = [asyncio.ensure_future(ask(handler)) for _ in range(8)]
     await asyncio.sleep(0.02)
     assert await ask(handler, "/healthz") == 200
@@ -199,7 +199,7 @@ async def test_nothing_is_begun_for_a_client_that_has_gone(handler, monkeypatch,
         return answer(request)
 
     monkeypatch.setattr(handler, "get_response", keep_the_thread)
-    monkeypatch.setattr(threads, "threads", threads.Threads(1))
+    monkeypatch.setattr(http, "threads", threads.Threads(1))
     busy, leaves = asyncio.ensure_future(ask(handler, "/first")), asyncio.Event()
     await asyncio.to_thread(reached.wait, 10)
     gone = asyncio.ensure_future(ask(handler, "/gone", leaves))
@@ -208,7 +208,7 @@ async def test_nothing_is_begun_for_a_client_that_has_gone(handler, monkeypatch,
     assert await gone is None
     free.set()
     assert await busy == 200
-    threads.threads.wait()
+    http.threads.wait()
     assert at_work["paths"] == ["/first"]
 
 
@@ -219,7 +219,7 @@ async def test_where_no_thread_can_be_had_the_server_is_told(handler, monkeypatc
         def submit(self, *args):
             raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(threads, "threads", NoThreads())
+    monkeypatch.setattr(http, "threads", NoThreads())
     with pytest.raises(RuntimeError, match="can't start"):
         await asyncio.wait_for(ask(handler), 5)
 

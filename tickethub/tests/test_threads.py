@@ -1,13 +1,15 @@
 """The threads that answer requests: who takes what comes next."""
 
+import asyncio
 import gc
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextvars import ContextVar
 
 import pytest
 
-from tickethub.threads import Threads
+from tickethub.threads import Threads, attending_loop, in_thread
 
 
 @pytest.fixture
@@ -127,3 +129,26 @@ def test_an_error_goes_to_whoever_asked_and_the_thread_goes_on():
         threads.submit(lambda: 1 / 0).result(10)
     assert threads.submit(int, "7").result(10) == 7
     assert threads.begun == 1
+
+
+async def test_a_function_has_the_context_of_whoever_waits_for_it_and_knows_their_event_loop():
+    asked = ContextVar("asked")
+    asked.set("here")
+    found = await in_thread(lambda *words: (*words, asked.get(), attending_loop()), "and", pool=Threads(1))
+    assert found == ("and", "here", asyncio.get_running_loop())
+
+
+async def test_what_a_function_puts_into_its_context_goes_with_it():
+    asked, threads = ContextVar("asked"), Threads(1)
+    await in_thread(asked.set, "there", pool=threads)
+    assert asked.get(None) is await in_thread(asked.get, None, pool=threads) is None
+
+
+def test_nobody_waits_for_a_function_whose_event_loop_has_ended():
+    threads = Threads(1)
+
+    async def ask():
+        return await in_thread(attending_loop, pool=threads)
+
+    assert asyncio.run(ask())
+    assert threads.submit(attending_loop).result(10) is None
