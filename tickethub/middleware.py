@@ -6,6 +6,7 @@ import time
 import uuid
 from contextvars import ContextVar
 
+from django.contrib.messages.middleware import MessageMiddleware as DjangoMessageMiddleware
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
@@ -81,6 +82,14 @@ class ProbeMiddleware:
         except Resolver404:  # another urlconf
             return self.get_response(request)
         return request.resolver_match.func(request)
+
+
+class MessageMiddleware(DjangoMessageMiddleware):
+    """Django's messages for the pages. The API has none, and would make the key that signs them for each request."""
+
+    def process_request(self, request):
+        if not is_api(request):
+            super().process_request(request)
 
 
 class RequestIDFilter(logging.Filter):
