@@ -13,7 +13,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.contrib.messages.storage import default_storage
-from django.core.exceptions import ObjectNotUpdated
+from django.core.exceptions import ObjectNotUpdated, ValidationError
 from django.db import DataError, IntegrityError, models, router
 from django.http import HttpResponseRedirect
 from django.template.response import TemplateResponse
@@ -25,6 +25,8 @@ from tickethub.transactions import in_transaction
 
 logger = logging.getLogger(__name__)
 EVERYWHERE = [ActionLocation.CHANGE_LIST, ActionLocation.CHANGE_FORM]
+# Of a value that no form has looked at, such as the ids of what is selected: the database cannot be asked for it.
+CANNOT_BE_ASKED = (ValidationError, ValueError, OverflowError, DataError)
 
 
 def all_or_nothing(view):
@@ -45,6 +47,9 @@ def all_or_nothing(view):
             words = str(refusal.detail)
         except (IntegrityError, ObjectNotUpdated, Overtaken):  # two requests at once: the forms let both pass
             words = "Somebody else has just made the same, or removed what this names."
+        except CANNOT_BE_ASKED:
+            logger.warning("The admin cannot do what it was asked for", exc_info=True)
+            words = "This cannot be done as it was asked for."
         forget_messages(request)
         self.message_user(request, words, messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
@@ -88,11 +93,15 @@ class SelectMultipleById(ByIdMixin, AutocompleteSelectMultiple):
 class ListBasics:
     """For lists of the admin, whose address anybody may write."""
 
+    changeform_view = all_or_nothing(admin.ModelAdmin.changeform_view)
+    changelist_view = all_or_nothing(admin.ModelAdmin.changelist_view)
+    delete_view = all_or_nothing(admin.ModelAdmin.delete_view)
+
     def get_changelist_instance(self, request):
         """Django's. A value that the database cannot be asked for is as wrong as one that is no number."""
         try:
             return super().get_changelist_instance(request)
-        except (ValueError, OverflowError, DataError) as error:
+        except CANNOT_BE_ASKED as error:
             logger.warning("A list of the admin cannot be shown as it was asked for", exc_info=True)
             raise IncorrectLookupParameters(error) from error
 
@@ -131,10 +140,6 @@ class DomainAdmin(ListBasics, AdminBasics, admin.ModelAdmin):
     fixed = ()  # fields that are written once, when the row is made
     object_history_template = "tickethub/admin/history.html"
     show_full_result_count = False  # which would count a table beside what is asked of it
-
-    changeform_view = all_or_nothing(admin.ModelAdmin.changeform_view)
-    changelist_view = all_or_nothing(admin.ModelAdmin.changelist_view)
-    delete_view = all_or_nothing(admin.ModelAdmin.delete_view)
 
     def get_readonly_fields(self, request, obj=None):
         return [*super().get_readonly_fields(request, obj), *(self.fixed if obj else ())]

@@ -13,6 +13,7 @@ from django.urls import reverse
 from psycopg.errors import ForeignKeyViolation
 
 from accounts.models import Session, User
+from accounts.tests.checks import nothing_changes
 from accounts.tests.factories import UserFactory
 from accounts.tests.test_admin import Desk, told, written
 from comments.models import Comment
@@ -238,3 +239,44 @@ def test_an_odd_address_gets_an_answer(desk, corner, model, value):
         field = {"app_label": model._meta.app_label, "model_name": model._meta.model_name, "field_name": name}
         found = desk.client.get(reverse("admin:autocomplete"), {"term": value, **field})
         assert found.status_code == 200
+
+
+@pytest.mark.parametrize("value", ODD)
+@pytest.mark.parametrize(
+    "model", [Group, *sorted({*OURS} - {Event, Stream}, key=str)], ids=lambda model: model.__name__
+)
+def test_an_odd_selection_does_nothing(desk, corner, model, value):
+    Group.objects.create(name="Group")
+    choices = desk.open(model, "changelist").context["action_form"].fields["action"].choices
+    [_, *actions] = [name for name, _ in choices]
+    assert actions
+    for action in actions:
+        with nothing_changes():
+            data = {"action": action, "_selected_action": value, "post": "yes"}
+            response = desk.client.post(desk.url(model, "changelist"), data, follow=True)
+        assert response.status_code == 200, (action, response)
+
+
+@pytest.mark.parametrize("value", ["9" * 30, "x"])
+def test_odd_rights_are_refused(desk, corner, value):
+    group = Group.objects.create(name="Group")
+    for row, name in [(corner.user, "user_permissions"), (corner.user, "groups"), (group, "permissions")]:
+        with nothing_changes():
+            response = desk.save(row, **{name: value})
+        assert response.status_code in {200, 302}
+    assert told(response) == ["This cannot be done as it was asked for."] or response.context["errors"]
+
+
+def test_enter_saves_a_page_that_has_actions(desk, corner):
+    """A browser presses the first button of a form then."""
+    with_actions = [corner.project, corner.user, corner.project.statuses.first()]
+    for row in with_actions:
+        form = re.search("<form[^>]*_form.*", desk.open(row).text, re.DOTALL)[0]
+        assert re.search(r'<(?:button|input)[^>]*type="submit"[^>]*>', form)[0] == (
+            '<input type="submit" name="_save" value="Save" hidden>'
+        )
+    desk.save(corner.project, name="Renamed", **{"CHANGE_FORM-action": "archive"})
+    corner.project.refresh_from_db()
+    assert (corner.project.name, corner.project.archived_at) == ("Renamed", None)
+    session = corner.user.sessions.create()
+    assert 'name="_save"' not in desk.open(session).text
