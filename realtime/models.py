@@ -41,11 +41,9 @@ class EventQuerySet(models.QuerySet):
 
     def at_cursor(self, project_id, cursor):
         """The event that a cursor names. Raises ValueError for no cursor, Gone for one too old or foreign."""
-        seq, _, nonce = cursor.partition(".")
-        if not (seq.isascii() and seq.isdigit() and len(seq) < 19 and nonce):
-            raise ValueError("This is not a cursor.")
-        event = self.of(project_id).filter(seq=int(seq)).first()
-        if event is None or event.nonce != nonce:
+        seq, nonce = Event.read_cursor(cursor)
+        event = self.of(project_id).filter(seq=seq, nonce=nonce).first()
+        if event is None:
             raise Gone
         return event
 
@@ -103,3 +101,11 @@ class Event(UUIDModel):
     @staticmethod
     def cursor_of(seq, nonce):
         return f"{seq}.{nonce}"
+
+    @staticmethod
+    def read_cursor(cursor):
+        """The number and the nonce in a cursor. Raises ValueError for what is none."""
+        seq, _, nonce = cursor.partition(".")
+        if not (seq.isascii() and seq.isdigit() and len(seq) < 19 and nonce):
+            raise ValueError("This is not a cursor.")
+        return int(seq), nonce

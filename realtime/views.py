@@ -1,16 +1,18 @@
 """The log by REST."""
 
+from django.db.models import OuterRef, Subquery
 from django.http import Http404
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from projects.models import Project, find_visible
-from realtime.models import Event
+from accounts.models import User
+from projects.models import Project
+from realtime.models import Event, Stream
 from realtime.serializers import EventQuerySerializer, EventSerializer
-from tickethub.errors import Gone
 from tickethub.filters import refuse_unknown
 from tickethub.pagination import page_size
+from tickethub.prepared import Prepared
 from tickethub.projections import Projection
 from tickethub.viewsets import KeptPlansMixin
 
@@ -27,22 +29,20 @@ class EventsView(KeptPlansMixin, APIView):
         refuse_unknown(request.query_params, query.fields)
         query.is_valid(raise_exception=True)
         limit = page_size(request.query_params)
-        project = find_visible(Project, query.validated_data["project"], request.user)
+        project = find_with_newest(query.validated_data["project"], request.user)
         if project is None:
             raise Http404
+        newest = Event.cursor_of(project.newest_seq, project.newest_nonce)
         task = self.find_task(project, query.validated_data.get("task"))
+        after = query.validated_data.get("after") or (None if task else newest)
+        events = Event.objects.of(project.pk).filter(seq__gt=number_of(after), seq__lte=project.newest_seq)
         shown = Projection.of(EventSerializer)
-        newest = Event.objects.newest(project.pk)  # read before the events, so that none falls in between
-        after = self.find_start(project, query.validated_data.get("after")) or (None if task else newest)
-        events = Event.objects.of(project.pk).filter(seq__lte=newest.seq)
-        events = events.filter(seq__gt=after.seq) if after else events
         rows = shown.read(events.about_task(task.pk) if task else events)[: limit + 1]
         events = [shown.show(row) for row in rows]
-        if after and not task and events and events[0]["seq"] != after.seq + 1:
-            raise Gone  # it was pruned right now
+        if after and after != newest:
+            Event.objects.at_cursor(project.pk, after)  # while this stands, nothing that follows it was pruned
         page, has_more = events[:limit], len(events) > limit
-        cursor = page[-1]["cursor"] if has_more else newest.cursor
-        return Response({"results": page, "cursor": cursor, "has_more": has_more})
+        return Response({"results": page, "cursor": page[-1]["cursor"] if has_more else newest, "has_more": has_more})
 
     @staticmethod
     def find_task(project, name):
@@ -54,10 +54,27 @@ class EventsView(KeptPlansMixin, APIView):
             raise ValidationError({"task": "This project has no such task."}, code="does_not_exist")
         return task
 
-    @staticmethod
-    def find_start(project, cursor):
-        """The event to go on after, None without a cursor."""
-        try:
-            return Event.objects.at_cursor(project.pk, cursor) if cursor else None
-        except ValueError as error:
-            raise ValidationError({"after": str(error)}) from error
+
+def find_with_newest(name, user):
+    """The project of this id or key with the number and the nonce of its newest event; None if `user` sees none.
+
+    All of one moment: somebody who is removed right after it is not told of what comes after their removal.
+    """
+    return VISIBLE.first(name, user.pk) or with_newest(Project.objects.visible_to(user).named(name)).first()
+
+
+def with_newest(projects):
+    heads = Stream.objects.filter(pk=OuterRef("pk")).values("head")
+    nonces = Event.objects.filter(project_id=OuterRef("pk"), seq=OuterRef("newest_seq")).values("nonce")
+    return projects.annotate(newest_seq=Subquery(heads)).annotate(newest_nonce=Subquery(nonces))
+
+
+VISIBLE = Prepared(lambda pk, user: with_newest(Project.objects.visible_to(User(pk=user)).filter(pk=pk)))
+
+
+def number_of(cursor):
+    """The number of the event that a cursor names, 0 without one. Raises ValidationError for what is no cursor."""
+    try:
+        return Event.read_cursor(cursor)[0] if cursor else 0
+    except ValueError as error:
+        raise ValidationError({"after": str(error)}) from error

@@ -1,12 +1,14 @@
 """GET events/: the log by REST."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
 from comments.tests.factories import CommentFactory
 from projects.tests.factories import LabelFactory, ProjectFactory
-from realtime.models import Event
+from realtime.models import Event, EventQuerySet
 from realtime.views import EventsView
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
@@ -168,19 +170,35 @@ def test_a_task_of_another_project_is_as_one_that_does_not_exist(client, project
     assert len(answers) == 1
 
 
-def test_pruning_at_the_very_moment_hides_no_gap(client, project, monkeypatch):
-    start, find = get(client, project="AB")["cursor"], EventsView.find_start
-    for _ in range(5):
+@pytest.mark.parametrize(("where", "name"), [(EventsView, "find_task"), (EventQuerySet, "at_cursor")])
+def test_pruning_at_the_very_moment_hides_no_gap(client, project, monkeypatch, where, name):
+    """Before the events are read, and after that. One that comes after the head of then lets all up to it go."""
+    start, find = get(client, project="AB")["cursor"], getattr(where, name)
+    LabelFactory.create_batch(5, project=project)
+
+    def prune_and_find(*args):
         LabelFactory(project=project)
+        Event.objects.prune(project.pk, timezone.now() + timedelta(1), 100)
+        return find(*args)
 
-    def find_and_prune(project, cursor):
-        event = find(project, cursor)
-        Event.objects.prune(project.pk, timezone.now(), 100)
-        return event
-
-    monkeypatch.setattr(EventsView, "find_start", staticmethod(find_and_prune))
+    monkeypatch.setattr(where, name, staticmethod(prune_and_find) if where is EventsView else prune_and_find)
     answer = client.get(URL, {"project": "AB", "after": start})
     assert (answer.status_code, answer.json()["code"]) == (410, "resync")
+
+
+def test_who_is_removed_at_the_very_moment_is_told_nothing_of_after_that(client, project, ada, monkeypatch):
+    start, find = get(client, project="AB")["cursor"], EventsView.find_task
+    LabelFactory(project=project, name="before")
+
+    def remove_and_find(*args):
+        project.memberships.get(user=ada).delete()
+        LabelFactory(project=project, name="after")
+        return find(*args)
+
+    monkeypatch.setattr(EventsView, "find_task", staticmethod(remove_and_find))
+    page = get(client, project="AB", after=start)
+    assert [event["object"]["name"] for event in page["results"]] == ["before"]
+    assert page["cursor"] == page["results"][-1]["cursor"]
 
 
 def test_an_outsider_gets_404_as_for_what_does_not_exist(as_user, project):
@@ -198,9 +216,9 @@ def test_nobody_reads_it_without_a_token(anonymous, project):
 def test_as_many_queries_for_many_events_as_for_one(client, project, django_assert_num_queries):
     cursor = get(client, project="AB")["cursor"]
     LabelFactory(project=project)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         get(client, project="AB", after=cursor)
     for _ in range(29):
         LabelFactory(project=project)
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(4):
         assert len(get(client, project="AB", after=cursor)["results"]) == 30

@@ -70,7 +70,7 @@ MOST = {
     "GET comments/<uuid:pk>/": 2,
     "PATCH comments/<uuid:pk>/": 10,
     "DELETE comments/<uuid:pk>/": 8,
-    "GET events/": 5,
+    "GET events/": 4,
 }
 ON_POSTGRESQL = {
     "POST projects/<str:pk>/import/": 18,
