@@ -184,6 +184,22 @@ def test_who_loses_the_project_meanwhile_gets_no_further(rich, people):
         next(pieces)
 
 
+@pytest.mark.parametrize(("read", "told"), [("read", 0), ("with_all_that_hangs_on", 1)])
+def test_what_was_read_of_a_project_that_is_lost_meanwhile_is_not_told(rich, people, monkeypatch, read, told):
+    find = getattr(Export, read)
+
+    def find_and_remove(*args):
+        found = find(*args)
+        rich.memberships.filter(user=people[1]).delete()
+        return found
+
+    monkeypatch.setattr(Export, read, find_and_remove)
+    pieces, heard = Export(rich, people[1]).as_json(), []
+    with pytest.raises(Project.DoesNotExist):
+        heard.extend(pieces)
+    assert len(heard) == told
+
+
 @pytest.mark.parametrize("how", WRITTEN)
 def test_an_empty_project_gives_an_empty_file(how):
     project = ProjectFactory()

@@ -30,8 +30,6 @@ class Export:
 
     def read(self):
         """Look at what all tasks share: people, labels, statuses, as they are now."""
-        if self.user and not Project.objects.visible_to(self.user).filter(pk=self.project.pk).exists():
-            raise Project.DoesNotExist
         people = self.project.memberships.values_list("user_id", "user__username", "user__email").order_by("pk")
         self.people = {str(pk): {"id": pk, "username": name, "email": email} for pk, name, email in people}
         labels = self.project.labels.order_by("name", "pk").values("id", "name", "color")
@@ -41,15 +39,22 @@ class Export:
             each["slug"]: each for each in statuses.values("slug", "name", "category", "position", "is_default")
         }
 
+    def check(self):
+        """Raise Project.DoesNotExist where `user` sees the project no more. What was read is told after that alone."""
+        if self.user and not Project.objects.visible_to(self.user).filter(pk=self.project.pk).exists():
+            raise Project.DoesNotExist
+
     def pieces(self):
         """Lists of tasks as objects, by number."""
         number = 0
         while True:
             self.read()
-            tasks = self.project.tasks.filter(number__gt=number, number__lte=self.last).order_by("number")
-            shown = tasks.with_all_shown().annotate(parent_number=F("parent__number"))
+            left = self.project.tasks.filter(number__gt=number, number__lte=self.last).order_by("number")
+            shown = left.with_all_shown().annotate(parent_number=F("parent__number"))
             rows = list(shown.values_list(*SHOWN.columns, "parent_number")[:AT_ONCE])
-            yield self.with_all_that_hangs_on([(SHOWN.show(row[:-1]), row[-1]) for row in rows])
+            tasks = self.with_all_that_hangs_on([(SHOWN.show(row[:-1]), row[-1]) for row in rows])
+            self.check()
+            yield tasks
             if len(rows) < AT_ONCE:
                 return
             number = SHOWN.show(rows[-1][:-1])["number"]
@@ -88,6 +93,7 @@ class Export:
         project = {name: getattr(self.project, name) for name in ("key", "name", "description")}
         head = {"tickethub": VERSION, "project": project, "statuses": list(self.statuses.values())}
         head["labels"] = [{"name": label["name"], "color": label["color"]} for label in self.labels.values()]
+        self.check()
         yield as_json(head)[:-1] + b',"tasks":['
         mark = b"\n"
         for tasks in self.pieces():
