@@ -38,8 +38,7 @@ class Window:
         self.size = size
         self.sent = self.answered = self.asked = 0
         self.pings = deque()
-        self.has_room = asyncio.Event()
-        self.has_room.set()
+        self.was_answered = asyncio.Event()
 
     @property
     def unanswered(self):
@@ -48,8 +47,6 @@ class Window:
     def add(self, size):
         """Count what is sent; True when it is time to ask."""
         self.sent += size
-        if self.unanswered > self.size // 2:
-            self.has_room.clear()
         return self.sent - self.asked > self.size // 4
 
     def ask(self):
@@ -58,8 +55,11 @@ class Window:
 
     def answer(self):
         self.answered = self.pings.popleft()
-        if self.unanswered <= self.size // 2:
-            self.has_room.set()
+        self.was_answered.set()
+
+    def has_room(self, size):
+        """Whether so much more may be sent to who catches up. The other half is for what happens meanwhile."""
+        return not self.unanswered or self.unanswered + size <= self.size // 2
 
 
 class LineConsumer(AsyncWebsocketConsumer):
@@ -172,12 +172,15 @@ class LineConsumer(AsyncWebsocketConsumer):
         self.pinged_at = time.time()
         await self.put([PING])
 
-    async def room(self):
-        """Wait until the client has answered for enough, so that catching up does not run it over."""
+    async def room(self, size):
+        """Wait until the client has answered for enough, so that catching up does not run it over by so many bytes."""
         try:
             async with asyncio.timeout(self.limits["ROOM_WITHIN"]):
-                while not self.window.has_room.is_set():  # others who waited as well may have filled it by now
-                    await self.window.has_room.wait()
+                while not self.window.has_room(size):  # others who waited as well may have filled it by now
+                    self.window.was_answered.clear()
+                    if not self.window.pings:
+                        await self.ping()
+                    await self.window.was_answered.wait()
         except TimeoutError:
             await self.fail(4408, "too_slow", "The pings were not answered. Come back with the cursor.")
 

@@ -133,7 +133,7 @@ class Subscription:
         if batch is None:
             await self.resync()
         else:
-            await self.line.room()
+            await self.line.room(len(batch.data))
             await self.deliver(batch)
 
     async def deliver(self, batch):

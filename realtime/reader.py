@@ -15,7 +15,7 @@ from realtime.models import Event, Stream
 from tickethub.errors import Gone
 
 BATCH = 200  # events
-BATCH_SIZE = 256 * 1024  # characters: no batch gets another event beyond it
+BATCH_SIZE = 128 * 1024  # bytes: no batch gets another event beyond it, so that some fit into half a window
 FIRST_LOOK = 4  # events: an event has up to some hundred thousand characters
 THREADS = 4
 threads = ThreadPoolExecutor(max_workers=THREADS, thread_name_prefix="log-reader")
@@ -58,7 +58,7 @@ def events_after(project_id, place):
         if event.seq != (frames[-1].place if frames else place).seq + 1:  # pruned away between two looks
             raise Gone
         frames.append(Frame(event))
-        size += len(frames[-1].text)
+        size += len(frames[-1].data)
         if len(frames) == BATCH or size >= BATCH_SIZE:
             return Batch(place, frames)
     return Batch(place, frames, is_last=True) if frames else None

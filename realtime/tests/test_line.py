@@ -12,7 +12,7 @@ from channels.testing import WebsocketCommunicator
 from accounts.tests.factories import UserFactory, log_in
 from projects.models import Membership
 from projects.tests.factories import LabelFactory, ProjectFactory
-from realtime import consumers, reader
+from realtime import consumers
 from realtime.models import Event
 from realtime.tests.conftest import open_line, token_of
 from tasks.tests.factories import TaskFactory
@@ -304,49 +304,6 @@ async def test_a_ping_comes_in_time(ada, hub, settings):
         assert await line.hears_nothing()
         await consumer.tick(consumer.pinged_at + settings.WEBSOCKET["PING_EVERY"])
         assert await line.communicator.receive_json_from() == {"type": "ping"}
-
-
-async def hear_until_closed(line):
-    """All frames, none of them answered, and the code of the close."""
-    frames = []
-    while (output := await line.communicator.receive_output(5))["type"] == "websocket.send":
-        frames.append(json.loads(output["text"]))
-    return frames, output["code"]
-
-
-async def test_a_reader_who_answers_nothing_is_closed_and_comes_back_without_loss(project, ada, settings):
-    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000}
-    async with open_line(ada, project="AB") as line:
-        for _ in range(20):
-            await in_db(TaskFactory)(project=project, description="x" * 2_000)
-        frames, code = await hear_until_closed(line)
-    assert code == 4408
-    assert frames[-1]["code"] == "too_slow"
-    events = [frame for frame in frames if frame["type"] == "event"]
-    assert 0 < len(events) < 20
-    async with open_line(ada, project="AB", after=events[-1]["cursor"]) as line:
-        rest = await line.hear_all(20 - len(events))
-    assert [frame["seq"] for frame in events + rest] == list(range(9, 29))
-
-
-async def test_catching_up_waits_for_the_pongs(project, ada, settings):
-    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000}
-    cursor = (await in_db(newest)(project)).cursor
-    for _ in range(20):
-        await in_db(TaskFactory)(project=project, description="x" * 2_000)
-    async with open_line(ada, project="AB", after=cursor) as line:
-        assert [frame["seq"] for frame in await line.hear_all(20)] == list(range(9, 29))
-
-
-async def test_catching_up_without_pongs_ends(project, ada, settings, monkeypatch):
-    monkeypatch.setattr(reader, "BATCH", 3)
-    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000, "ROOM_WITHIN": 0.1}
-    cursor = (await in_db(newest)(project)).cursor
-    for _ in range(20):
-        await in_db(TaskFactory)(project=project, description="x" * 2_000)
-    async with open_line(ada, project="AB", after=cursor) as line:
-        frames, code = await hear_until_closed(line)
-    assert (frames[-1]["code"], code) == ("too_slow", 4408)
 
 
 ORIGINS = {

@@ -1,0 +1,85 @@
+"""The window: how much may be unanswered, of what happens and of what one catches up with."""
+
+import json
+
+import pytest
+from channels.db import database_sync_to_async
+
+from projects.tests.factories import ProjectFactory
+from realtime import reader
+from realtime.models import Event
+from realtime.tests.conftest import open_line
+from tasks.tests.factories import TaskFactory
+
+in_db = database_sync_to_async
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("hub")]
+
+
+@pytest.fixture
+def project(ada):
+    return ProjectFactory(key="AB", owner=ada)
+
+
+def newest(project):
+    return Event.objects.newest(project.pk)
+
+
+async def hear_until_closed(line):
+    """All frames, none of them answered, and the code of the close."""
+    frames = []
+    while (output := await line.communicator.receive_output(5))["type"] == "websocket.send":
+        frames.append(json.loads(output["text"]))
+    return frames, output["code"]
+
+
+async def test_a_reader_who_answers_nothing_is_closed_and_comes_back_without_loss(project, ada, settings):
+    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000}
+    async with open_line(ada, project="AB") as line:
+        for _ in range(20):
+            await in_db(TaskFactory)(project=project, description="x" * 2_000)
+        frames, code = await hear_until_closed(line)
+    assert code == 4408
+    assert frames[-1]["code"] == "too_slow"
+    events = [frame for frame in frames if frame["type"] == "event"]
+    assert 0 < len(events) < 20
+    async with open_line(ada, project="AB", after=events[-1]["cursor"]) as line:
+        rest = await line.hear_all(20 - len(events))
+    assert [frame["seq"] for frame in events + rest] == list(range(9, 29))
+
+
+async def test_catching_up_waits_for_the_pongs(project, ada, settings):
+    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000}
+    cursor = (await in_db(newest)(project)).cursor
+    for _ in range(20):
+        await in_db(TaskFactory)(project=project, description="x" * 2_000)
+    async with open_line(ada, project="AB", after=cursor) as line:
+        assert [frame["seq"] for frame in await line.hear_all(20)] == list(range(9, 29))
+
+
+async def test_catching_up_leaves_room_for_what_happens_meanwhile(project, ada, settings, monkeypatch):
+    """The window counts bytes, of which a letter may take three."""
+    monkeypatch.setattr(reader, "BATCH_SIZE", 6_000)
+    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 16_000}
+    others = [await in_db(ProjectFactory)(key=key, viewer=ada) for key in ("BC", "CD")]
+    cursors = {each.key: (await in_db(newest)(each)).cursor for each in (project, *others)}
+    for each in (project, *others):
+        for _ in range(8):
+            await in_db(TaskFactory)(project=each, description="語" * 1_700)
+    async with open_line(ada) as line:
+        for key, cursor in cursors.items():
+            await line.say(type="subscribe", project=key, after=cursor)
+        heard = [await line.hear() for _ in range(3 + 3 * 8)]
+    events = [(frame["project"], frame["seq"]) for frame in heard if frame["type"] == "event"]
+    assert sorted(events) == sorted((str(each.pk), seq) for each in (project, *others) for seq in range(9, 17))
+
+
+async def test_catching_up_without_pongs_ends(project, ada, settings, monkeypatch):
+    monkeypatch.setattr(reader, "BATCH", 3)
+    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000, "ROOM_WITHIN": 0.1}
+    cursor = (await in_db(newest)(project)).cursor
+    for _ in range(20):
+        await in_db(TaskFactory)(project=project, description="x" * 2_000)
+    async with open_line(ada, project="AB", after=cursor) as line:
+        frames, code = await hear_until_closed(line)
+    assert (frames[-1]["code"], code) == ("too_slow", 4408)
