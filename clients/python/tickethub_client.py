@@ -108,6 +108,10 @@ def retry_after(response):
     return max(0.1, seconds) * (1 + random.random() / 4)
 
 
+def new_key():
+    return secrets.token_hex(16)
+
+
 @cache
 def tls():
     """The one TLS context of all connections: each takes its time and half a megabyte."""
@@ -117,7 +121,9 @@ def tls():
 class Rest:
     """REST as one person."""
 
-    def __init__(self, url, *, email=None, password=None, access=None, refresh=None, on_tokens=None, http=None):
+    def __init__(
+        self, url, *, email=None, password=None, access=None, refresh=None, key=None, on_tokens=None, http=None
+    ):
         self.urls = [one.rstrip("/") for one in ([url] if isinstance(url, str) else url)]
         self.credentials = email and {"email": email, "password": password}
         self.access, self.refresh, self.on_tokens = access, refresh, on_tokens
@@ -125,7 +131,7 @@ class Rest:
         is_secure = any(one.startswith("https:") for one in self.urls)
         self._http = http or httpx.AsyncClient(timeout=30, trust_env=False, verify=tls() if is_secure else False)
         self._tasks, self._renewal = set(), None
-        self._key = secrets.token_hex(16)  # with it a refresh whose answer was lost may be sent again
+        self.key = key or new_key()  # with it a refresh whose answer was lost may be sent again
 
     async def request(self, method, path, *, headers=None, **options):
         """Give the httpx.Response of a path below /api/v1/; `json`, `params` and the like are httpx's.
@@ -180,7 +186,7 @@ class Rest:
 
     async def _renew(self):
         if self.refresh:
-            spent = {"refresh": self.refresh, "idempotency_key": self._key}
+            spent = {"refresh": self.refresh, "idempotency_key": self.key}
             response = await self._send("POST", "auth/token/refresh/", json=spent)
             if response.status_code not in {400, 401, 403}:
                 self._keep_tokens(response)
@@ -193,7 +199,7 @@ class Rest:
             raise ApiError.of(response)
         tokens = response.json()
         self.access, self.refresh = tokens["access"], tokens.get("refresh", self.refresh)
-        self._key = secrets.token_hex(16)
+        self.key = new_key()
         if self.on_tokens:
             call(self.on_tokens, self.access, self.refresh)
 

@@ -86,6 +86,24 @@ async def test_a_refresh_whose_answer_was_lost_is_sent_again_with_its_key_and_ea
     assert len({lost["idempotency_key"], later["idempotency_key"]}) == 2
 
 
+async def test_a_program_that_ended_during_a_refresh_sends_it_again_with_the_key_that_it_saved(server):
+    sent, answer = [], server.answer
+
+    async def note(request):
+        if "auth" in request.url.path:
+            sent.append(json.loads(request.content))
+        return await answer(request)
+
+    server.valid.clear()
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(note)) as http,
+        TicketHub(server.url, refresh="r0", key="k" * 32, http=http) as hub,
+    ):
+        await hub.load("tasks/", project="DEMO")
+        assert hub.key != "k" * 32
+    assert sent == [{"refresh": "r0", "idempotency_key": "k" * 32}]
+
+
 async def test_without_a_way_to_a_token_a_request_raises_signed_out(server, hub):
     server.valid.clear()
     server.refreshes.clear()
