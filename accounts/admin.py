@@ -314,6 +314,7 @@ class SessionAdmin(DomainAdmin):
     def end(self, request, queryset):
         sessions = queryset.open().order_by("pk").select_for_update(of=("self",), no_key=True)
         for session in sessions:
+            refuse_if_more_rights(session.user, request.user)
             session.end()
             self.log_change(request, session, "Ended.")
         self.message_user(request, f"Ended: {len(sessions)}.", messages.SUCCESS)

@@ -11,7 +11,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import Session, User
 from accounts.tests.factories import PASSWORD, UserFactory, log_in
 from projects.models import Membership, Role
 from projects.tests.factories import MembershipFactory, ProjectFactory
@@ -265,6 +265,16 @@ def test_who_is_no_superuser_changes_no_other_staff(clerk, rights):
     assert boss.is_active
     assert boss.first_name == "Boss"
     assert boss.check_password(PASSWORD)
+
+
+def test_who_is_no_superuser_ends_no_login_of_other_staff(clerk):
+    clerk.user.user_permissions.set(Permission.objects.filter(codename__in=["view_session", "change_session"]))
+    boss, user = UserFactory(is_staff=True, is_superuser=True), UserFactory()
+    sessions = [each.sessions.create() for each in (user, boss, clerk.user)]
+    assert told(clerk.act("end", *sessions)) == [f"Only a superuser changes {boss}, who is staff."]
+    assert Session.objects.open().count() == 3
+    assert told(clerk.act("end", sessions[0], sessions[2]))[-1] == "Ended: 2."
+    assert Session.objects.open().get() == sessions[1]
 
 
 def test_who_is_no_superuser_changes_no_group(clerk):
