@@ -134,11 +134,6 @@ class Project(TrackedModel):
         """
         return Membership.objects.filter(user=user).values("project")
 
-    def role_of(self, user):
-        """The role of `user` here, None for an outsider."""
-        membership = self.memberships.filter(user=user).first()
-        return Role(membership.role) if membership else None
-
     def refuse_if_archived(self):
         if self.archived_at:
             raise Conflict("This project is archived: it is read-only until it is restored.", "archived")

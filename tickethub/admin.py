@@ -3,7 +3,6 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 from django.contrib import admin
 from django.db.models import Count, Q
@@ -14,6 +13,7 @@ from projects.models import Label, Project, Status
 from realtime.models import Event
 from realtime.things import THINGS
 from tasks.models import Task
+from tickethub.models import as_uuid
 
 AGES = [("a week", 7), ("a month", 30), ("a quarter", 91), ("a year", 365)]  # a task is as old, in days, at most
 CLOSED = [Status.Category.DONE, Status.Category.CANCELLED]
@@ -63,7 +63,12 @@ class Told:
 def in_names(events):
     """Tell events in names: those of people and labels for their ids."""
     changes = [value for event in events for pair in event.changes.values() for value in pair]
-    ids = {one for value in changes for one in (value if isinstance(value, list) else [value]) if is_id(one)}
+    ids = {
+        one
+        for value in changes
+        for one in (value if isinstance(value, list) else [value])
+        if isinstance(one, str) and as_uuid(one)
+    }
     names = {None: "nobody"}
     names |= {str(pk): f"@{name}" for pk, name in named(User, "username", ids | {e.actor_id for e in events})}
     names |= {str(pk): name for pk, name in named(Label, "name", ids)}
@@ -85,13 +90,6 @@ def in_names(events):
 
 def named(model, field, ids):
     return model.objects.filter(pk__in=ids - {None}).values_list("pk", field) if ids - {None} else []
-
-
-def is_id(value):
-    try:
-        return isinstance(value, str) and len(value) == 36 and bool(UUID(value))
-    except ValueError:
-        return False
 
 
 def open_tasks():

@@ -74,10 +74,6 @@ class Projection:
         """What is shown of an instance of the model, as it is in memory."""
         return self.show([get(instance) for get in self.getters])
 
-    def get(self, rows):
-        """What is shown of the one row. Raises the model's DoesNotExist."""
-        return self.show(self.read(rows).get())
-
 
 def plan(field, within):
     """The columns of a field, and the function of their values that gives what it shows; None where it is the value."""

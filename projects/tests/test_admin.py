@@ -44,7 +44,7 @@ def test_project_made_in_the_admin_has_statuses_and_its_maker_as_owner(desk):
     response = desk.save(Project, "add", key="TEA", name="Tea")
     project = Project.objects.get(key="TEA")
     assert project.statuses.count() == 6
-    assert project.role_of(desk.user) == Role.OWNER
+    assert project.memberships.get(user=desk.user).role == Role.OWNER
     assert [kind for kind, *_ in written(desk, response)].count("project.created") == 1
 
 
@@ -65,13 +65,13 @@ def test_project_made_for_somebody_who_cannot_log_in_is_its_makers_as_well(desk)
     gone = UserFactory(is_active=False)
     row = {"memberships-TOTAL_FORMS": 1, "memberships-0-user": gone.pk, "memberships-0-role": "owner"}
     assert desk.save(Project, "add", key="TEA", name="Tea", **row).status_code == 302
-    assert Project.objects.get(key="TEA").role_of(desk.user) == Role.OWNER
+    assert Project.objects.get(key="TEA").memberships.get(user=desk.user).role == Role.OWNER
 
 
 def test_maker_of_a_project_who_makes_themselves_a_mere_member_owns_it_all_the_same(desk):
     row = {"memberships-TOTAL_FORMS": 1, "memberships-0-user": desk.user.pk, "memberships-0-role": "member"}
     assert desk.save(Project, "add", key="TEA", name="Tea", **row).status_code == 302
-    assert Project.objects.get(key="TEA").role_of(desk.user) == Role.OWNER
+    assert Project.objects.get(key="TEA").memberships.get(user=desk.user).role == Role.OWNER
 
 
 @pytest.mark.parametrize("key", ["tea", "T", "TEA-1", "ÄÖÜ"])

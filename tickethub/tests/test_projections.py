@@ -61,7 +61,8 @@ def test_columns_show_what_fields_would(name):
 
 
 def test_a_project_is_shown_with_the_role_of_who_looks(user):
-    shown = Projection.of(ProjectSerializer).get(Project.objects.visible_to(user))
+    projection = Projection.of(ProjectSerializer)
+    shown = projection.show(projection.read(Project.objects.visible_to(user)).get())
     assert shown["role"] == "owner"
     assert "archived" not in shown
 
