@@ -92,7 +92,15 @@ class Server(Daphne):
         scope["state"] = {"is_draining": self.is_draining}
         if isinstance(protocol, WebSocketProtocol):
             scope["extensions"] = {WRITE: Writer(protocol), DENIAL: {}}
-        return super().create_application(protocol, scope)
+        queue = super().create_application(protocol, scope)
+        if details := self.connections.get(protocol):
+            details["application_instance"].add_done_callback(lambda done: self.forget(protocol, done))
+        return queue
+
+    def forget(self, protocol, done):
+        """Let go of a request that is answered. Daphne does so once a second, and all wait while it lets go of many."""
+        if "disconnected" in self.connections.get(protocol, ()) and not done.cancelled() and not done.exception():
+            del self.connections[protocol]
 
     async def handle_reply(self, protocol, message):
         if self.is_draining and message["type"] == "http.response.start":

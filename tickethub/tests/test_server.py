@@ -160,6 +160,22 @@ def test_nor_does_one_that_comes_when_it_alone_is_waited_for(tmp_path):
         assert server.process.wait(5) == 1
 
 
+UNSWEPT = (
+    "from tickethub import server; import sys; server.Daphne.application_checker = lambda self: None;"
+    "line = server.CommandLine(); line.run(sys.argv[1:]); print('kept:', len(line.server.connections))"
+)
+
+
+def test_nothing_is_kept_of_a_request_that_was_answered(tmp_path):
+    with served(tmp_path, "-c", UNSWEPT) as server:
+        with registered(server) as client:
+            for path in ("projects/", "nothing/", "schema/"):
+                client.get(path)
+        server.process.terminate()
+        assert server.process.wait(10) == 0
+    assert (tmp_path / "log").read_text().splitlines()[-1] == "kept: 0"
+
+
 @pytest.fixture
 def path(tmp_path_factory):
     """Where a Unix socket may be: their names have to be short."""
