@@ -1,15 +1,20 @@
 """What deploy/ and docs/deployment.md name is there, and their numbers fit each other."""
 
+import os
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 from importlib.util import find_spec
 
 import pytest
 import yaml
 from django.conf import settings
 from django.core.management import get_commands
+from django.test import RequestFactory
 
+from tickethub import probes
 from tickethub.env import BASE_DIR
 from tickethub.server import END_WITHIN
 from tickethub.tests.test_env import settings_read
@@ -96,6 +101,37 @@ def test_systemd_gives_each_process_a_core_of_its_own():
     assert "Environment=SERVER_CORE=%i\n" in unit
     filters = re.findall(r"SystemCallFilter=(.*)", unit)
     assert filters.index("sched_setaffinity") > filters.index("~@privileged @resources")
+
+
+@pytest.mark.parametrize(
+    ("missing", "passes"),
+    [(None, True), ("channel_layer", True), ("database", False), ("migrations", False), ("serving", False)],
+)
+def test_a_start_waits_for_what_the_process_cannot_do_without(monkeypatch, tmp_path, missing, passes):
+    checks = dict.fromkeys(["database", "migrations", "channel_layer", "serving"], True) | {missing: False}
+    monkeypatch.setattr(probes.readiness, "look", lambda: {name: checks[name] for name in probes.readiness.found})
+    request = RequestFactory().get("/readyz")
+    request.scope = {"state": {"is_draining": not checks["serving"]}}
+    answer = probes.readyz(request)
+    (tmp_path / "body").write_bytes(answer.content)
+    assert answer.status_code == (503 if missing else 200)
+
+    ask = f"(cat {tmp_path}/body; exit {22 if answer.status_code == 503 else 0})"
+    assert started(ask).returncode == (0 if passes else 1)
+
+
+def test_a_start_does_not_wait_for_a_process_that_has_ended_before_it_answered():
+    assert started("false").returncode == 1
+
+
+def started(ask):
+    """What the unit's wait for the server comes to, with `ask` in the place of curl, and a process that has ended."""
+    ended = subprocess.Popen([sys.executable, "--version"], stdout=subprocess.DEVNULL)
+    ended.wait()
+    shell, option, wait = shlex.split(re.search(r"^ExecStartPost=(.*)$", TEXTS["tickethub@.service"], re.M)[1])
+    wait, count = re.subn(r"/usr/bin/curl .*?/readyz", ask, wait)
+    assert count == 1
+    return subprocess.run([shell, option, wait], env=os.environ | {"MAINPID": str(ended.pid)}, timeout=10)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not there")
