@@ -1,5 +1,6 @@
 """How every error is told: `{"detail": "<for a person>", "code": "<for a program>"}`, and `errors` by field."""
 
+import logging
 import sqlite3
 import sys
 
@@ -15,8 +16,11 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler as rest_framework_handler
 
 from tickethub.errors import Busy, Conflict, PayloadTooLarge, PreconditionFailed
+from tickethub.logs import words_of
 from tickethub.middleware import is_api
 from tickethub.throttling import refusal_of_stranger
+
+logger = logging.getLogger(__name__)
 
 RETRY_AFTER = 1  # seconds, while the database is away
 RETRY_WHEN_FULL = 10  # seconds: somebody has to make room first
@@ -49,7 +53,8 @@ def exception_handler(exc, context):
 
 
 def unavailable(error):
-    """What to tell of a server that cannot serve, and with which headers."""
+    """What to tell of a server that cannot serve, and with which headers. The log alone has the reason."""
+    logger.warning("Unavailable: %s", words_of(error))
     seconds, detail, code = RETRY_AFTER, "The database is away. Try again shortly.", "unavailable"
     if is_full(error):
         seconds, detail, code = RETRY_WHEN_FULL, "The server has no room left to store this.", "storage_full"

@@ -51,6 +51,12 @@ class LineFormatter(logging.Formatter):
         return without_secrets(text.replace("\n", "\n    "))
 
 
+def words_of(error):
+    """Why something failed, in one line: where Django only passes an error on, that of the driver."""
+    cause = error.__cause__ or error
+    return f"{type(cause).__name__}: {' '.join(str(cause).split())}"
+
+
 def path_of(request):
     """The path of a request as it may be told: that of its route, with the ids in it; `-` where it has none.
 

@@ -1,5 +1,6 @@
 """What machines ask a server process: whether it is up, whether it can serve, how it is doing."""
 
+import logging
 import time
 from functools import cache
 from threading import Lock
@@ -13,6 +14,9 @@ from django.utils.crypto import constant_time_compare
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from realtime import bell
+from tickethub.logs import words_of
+
+logger = logging.getLogger(__name__)
 
 
 def healthz(request):
@@ -50,6 +54,7 @@ class Readiness:
     def __init__(self):
         self.lock, self.until, self.began = Lock(), 0, 0
         self.found = dict.fromkeys(["database", "migrations", "channel_layer"], False)
+        self.failing = set()
 
     def look(self):
         if time.monotonic() >= self.until and self.lock.acquire(blocking=False):
@@ -64,22 +69,30 @@ class Readiness:
         return self.found
 
     def check(self):
-        database = passes(has_database)
+        database = self.passes("database", has_database)
         return {
             "database": database,
-            "migrations": database and passes(is_migrated),  # or a database that is away would be waited for twice
-            "channel_layer": passes(bell.check),
+            # Or a database that is away would be waited for twice.
+            "migrations": database and self.passes("migrations", is_migrated),
+            "channel_layer": self.passes("channel_layer", bell.check),
         }
+
+    def passes(self, name, check):
+        """Whether a check finds what it looks for. Where that has changed, the log says so, once, and why."""
+        try:
+            reason = "not all are applied" if check() is False else None
+        except Exception as error:
+            reason = words_of(error)
+        if reason and name not in self.failing:
+            logger.warning("Not ready, %s: %s", name, reason)
+            self.failing.add(name)
+        elif not reason and name in self.failing:
+            logger.warning("Ready again, %s", name)
+            self.failing.remove(name)
+        return not reason
 
 
 readiness = Readiness()
-
-
-def passes(check):
-    try:
-        return check() is not False
-    except Exception:
-        return False
 
 
 def is_draining(request):

@@ -185,6 +185,19 @@ def test_503_keeps_the_databases_words_to_itself(client):
     assert b"10.1.2.3" not in response.content
 
 
+@pytest.mark.parametrize("path", [f"{API}projects/", "/admin/"])
+def test_503_tells_the_log_why_in_the_words_of_the_driver(client, log, path):
+    error = OperationalError("as Django passes it on")
+    error.__cause__ = sqlite3.OperationalError("attempt to write\na readonly database")
+    client.cookies["sessionid"] = "a" * 32
+    with patch.object(Project.objects.all().__class__, "visible_to", side_effect=error), away(error):
+        assert client.get(path).status_code == 503
+    [line] = log.lines("tickethub.handlers")
+    assert line["level"] == "WARNING"
+    assert line["message"] == "Unavailable: OperationalError: attempt to write a readonly database"
+    assert line["request_id"] != "-"
+
+
 def away(error):
     return patch.object(connection, "ensure_connection", side_effect=error)
 

@@ -143,6 +143,31 @@ def test_readyz_says_what_is_away(client, monkeypatch, check, module, name, valu
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("check", "module", "name", "value", "reason"),
+    [
+        ("database", probes, "connection", Hanging(), "OperationalError: the server closed the connection"),
+        ("migrations", probes, "MigrationRecorder", Behind, "not all are applied"),
+        ("channel_layer", bell, "get_channel_layer", Hanging, "ConnectionError: refused"),
+    ],
+)
+def test_the_log_says_once_why_something_is_away_and_that_it_is_back(
+    log, monkeypatch, check, module, name, value, reason
+):
+    with monkeypatch.context() as patch:
+        patch.setattr(module, name, value)
+        for _ in range(3):
+            probes.readiness.check()
+    for _ in range(3):
+        probes.readiness.check()
+
+    away, back = log.lines("tickethub.probes")
+    assert (away["level"], back["level"]) == ("WARNING", "WARNING")
+    assert away["message"].startswith(f"Not ready, {check}: {reason}")
+    assert back["message"] == f"Ready again, {check}"
+
+
+@pytest.mark.django_db
 def test_migrations_that_an_upgrade_lays_beside_a_process_are_not_asked_of_it(monkeypatch):
     assert probes.is_migrated()
     monkeypatch.setattr(MigrationLoader, "load_disk", lambda self: setattr(self, "disk_migrations", NEWER))
