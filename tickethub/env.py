@@ -3,16 +3,19 @@
 import os
 import re
 import secrets
+from contextlib import contextmanager
 from pathlib import Path
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from dotenv import load_dotenv, set_key
+from redis.asyncio.connection import parse_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 NUMBER = re.compile(r"[1-9][0-9]{0,5}|1000000")
+REDIS = re.compile(r"rediss?://([^/?#]*@)?[^/?#@:][^/?#@]*(/[0-9]*)?(\?[^#]*)?|unix://([^/?#]*@)?/[^?#]+(\?[^#]*)?")
 RATE = re.compile(r"[1-9][0-9]*/(second|sec|s|minute|min|m|hour|h|day|d)")
 
 DEVELOPMENT_FILE = """\
@@ -109,9 +112,25 @@ def choice(name, default, choices):
     raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
 
 
+def redis(name):
+    """The address of a Redis, or nothing."""
+    value = url(name, ["redis", "rediss", "unix"])
+    with refusal(name, "redis://:password@host:6379/0"):
+        if value and not (REDIS.fullmatch(value) and parse_url(value)):
+            raise ValueError
+    return value
+
+
 def database(name, default):
     """What Django's DATABASES has, from an address."""
-    try:
+    with refusal(name, "postgres://user:password@host:5432/name"):
         return dj_database_url.parse(url(name, ["sqlite", "postgres", "postgresql"], default))
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} is no address such as postgres://user:password@host:5432/name.") from error
+
+
+@contextmanager
+def refusal(name, example):
+    """Refuse an address that cannot be read, and tell nothing else of it: part of a password may be in that."""
+    try:
+        yield
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} is no address such as {example}.") from None

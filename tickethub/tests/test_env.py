@@ -13,7 +13,7 @@ from tickethub import env
 from tickethub.env import BASE_DIR
 
 EXAMPLE = (BASE_DIR / ".env.example").read_text()
-READERS = {"text", "flag", "number", "words", "rate", "url", "choice", "database"}
+READERS = {"text", "flag", "number", "words", "rate", "url", "choice", "redis", "database"}
 PRODUCTION = {
     "SECRET_KEY": "a secret for this test alone, as long as Django wants it",
     "ALLOWED_HOSTS": "tickets.example.org",
@@ -143,6 +143,14 @@ def test_a_development_file_is_for_its_owner_and_never_in_place_of_another(envir
         ("5/hour", lambda: env.rate("X", "1/s"), "5/hour"),
         ("", lambda: env.url("X", ["redis"]), ""),
         ("redis://h", lambda: env.url("X", ["redis"]), "redis://h"),
+        ("", lambda: env.redis("X"), ""),
+        *(
+            (address, lambda: env.redis("X"), address)
+            for address in (
+                *["redis://h", "redis://h:1/0", "redis://u:p%23@[::1]:1/0", "unix:///run/redis.sock?db=1"],
+                *["rediss://:p@h?ssl_ca_certs=/etc/ca.pem", "unix://u:p@/run/redis.sock"],
+            )
+        ),
         ("debug", lambda: env.choice("X", "INFO", ["DEBUG", "INFO"]), "DEBUG"),
         ("postgres://u:p@h:1/n", lambda: env.database("X", "sqlite:///x")["HOST"], "h"),
         ("", lambda: env.database("X", "sqlite:///x")["NAME"], "x"),
@@ -169,6 +177,14 @@ def test_a_setting_is_read(environment, value, read, expected):
         ("LOUD", lambda: env.choice("X", "INFO", ["DEBUG", "INFO"])),
         ("mysql://h/n", lambda: env.database("X", "sqlite:///x")),
         ("postgres://u:hidden@h:99999/n", lambda: env.database("X", "sqlite:///x")),
+        ("postgres://u:hidden#rest@h/n", lambda: env.database("X", "sqlite:///x")),
+        *(
+            (address, lambda: env.redis("X"))
+            for address in (
+                *["redis://:hidden#rest@h:1/0", "redis://:1#hidden@h:1/0", "redis://:1?hidden@h", "redis://h:hidden/0"],
+                *["redis://h:1/x", "redis://h:99999/0", "redis://", "unix://", "unix:///x?db=x", "localhost:6379"],
+            )
+        ),
     ],
 )
 def test_a_setting_that_cannot_be_is_named(environment, value, read):
@@ -178,6 +194,7 @@ def test_a_setting_that_cannot_be_is_named(environment, value, read):
         read()
 
     assert "hidden" not in str(refusal.value)
+    assert refusal.value.__context__ is None or refusal.value.__suppress_context__  # which has it
 
 
 # --- Starting ---
