@@ -17,13 +17,17 @@ import socket
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 
 import daphne.server
 from daphne.cli import CommandLineInterface
 from daphne.server import Server as Daphne
 from daphne.server import twisted_loop
 from daphne.ws_protocol import WebSocketProtocol
+from django.apps import apps
 from django.conf import settings
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
 from twisted.internet import reactor
 from twisted.internet.abstract import FileDescriptor
 
@@ -52,6 +56,7 @@ class Server(Daphne):
     def run(self):
         from tickethub.threads import threads, writers  # the application has read the settings by now
 
+        load_templates()
         # What a start leaves is there to stay: to look through all of it for garbage would hold everybody up for long.
         gc.collect()
         gc.freeze()
@@ -154,6 +159,20 @@ class Server(Daphne):
             protocol: details for protocol, details in self.connections.items() if "application_instance" in details
         }  # Daphne trips over the others
         return super().kill_all_applications()
+
+
+def load_templates():
+    """Load the pages of TicketHub and of the admin. An upgrade puts others in their place while this process still
+    runs, and those name static files that it does not know.
+    """
+    for app in apps.get_app_configs():
+        folder = Path(app.path, "templates")
+        if folder.parent.parent == settings.BASE_DIR or app.label == "admin":
+            for path in folder.rglob("*.html"):
+                name = str(path.relative_to(folder))
+                page = get_template(name).template
+                with suppress(TemplateDoesNotExist):
+                    page.engine.find_template(name, skip=[page.origin])  # which ours extends
 
 
 def with_backlog(endpoint):

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import time
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 import websockets
+from django.apps import apps
 
 from tickethub.env import BASE_DIR
 from tickethub.tests.served import PERSON, served
@@ -21,6 +23,19 @@ from tickethub.tests.served import PERSON, served
 IMPATIENT = "from tickethub import server; import sys; server.DRAIN_WITHIN, server.END_WITHIN = 1, {}; " + (
     "server.CommandLine().run(sys.argv[1:])"
 )
+
+UPGRADED = """
+import sys
+from django.template.loaders.filesystem import Loader
+from tickethub import server
+
+def run(self):
+    Loader.get_contents = lambda self, origin: "A page of the next version"
+    run_daphne(self)
+
+run_daphne, server.Daphne.run = server.Daphne.run, run
+server.CommandLine().run(sys.argv[1:])
+"""
 
 
 @pytest.fixture
@@ -251,3 +266,19 @@ def half_a_request(server):
     line.sendall(b"POST /api/v1/auth/token/ HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n")
     time.sleep(0.2)
     return line
+
+
+# --- How it starts ---
+
+
+@pytest.mark.parametrize("path", ["/", "/admin/login/", "/swagger/"])
+def test_its_pages_are_those_of_its_start_also_where_an_upgrade_changed_the_files(tmp_path, path):
+    with served(tmp_path, "-c", UPGRADED) as server:
+        page = httpx.get(f"http://{server.address}{path}")
+    assert page.status_code == 200
+    assert "</html>" in page.text
+
+
+def test_every_page_of_ours_is_where_it_is_looked_for():
+    ours = {path for path in BASE_DIR.glob("*/templates") if path.is_dir()}
+    assert {BASE_DIR / "tickethub/templates"} <= ours <= {Path(app.path, "templates") for app in apps.get_app_configs()}
