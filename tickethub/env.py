@@ -4,10 +4,13 @@ import os
 import re
 import secrets
 from contextlib import contextmanager
+from email.utils import parseaddr
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from django.http.request import split_domain_port, validate_host
 from dotenv import load_dotenv, set_key
 from redis.asyncio.connection import parse_url
 
@@ -15,6 +18,9 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 NUMBER = re.compile(r"[1-9][0-9]{0,5}|1000000")
+HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\]", re.ASCII | re.IGNORECASE)
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?", re.ASCII)
+MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
 REDIS = re.compile(r"rediss?://([^/?#]*@)?[^/?#@:][^/?#@]*(/[0-9]*)?(\?[^#]*)?|unix://([^/?#]*@)?/[^?#]+(\?[^#]*)?")
 RATE = re.compile(r"[1-9][0-9]*/(second|sec|s|minute|min|m|hour|h|day|d)")
 
@@ -102,6 +108,44 @@ def url(name, schemes, default=""):
     if not value or (separator and scheme in schemes):
         return value
     raise ImproperlyConfigured(f"{name} must begin with {' or '.join(f'{scheme}://' for scheme in schemes)}.")
+
+
+def origin(name, default=""):
+    """An address of http or https without a path, or nothing."""
+    value = url(name, ["https", "http"], default).rstrip("/")
+    if not value or ORIGIN.fullmatch(value):
+        return value
+    raise ImproperlyConfigured(f"{name} must be an address without a path, such as https://tickets.example.org.")
+
+
+def origins(name):
+    """A comma-separated list of addresses without a path."""
+    return each_of(name, "", ORIGIN, "addresses without a path, such as https://app.example.org")
+
+
+def hosts(name, default=""):
+    """A comma-separated list of host names, as ALLOWED_HOSTS has them."""
+    return each_of(name, default, HOST, "host names, such as tickets.example.org, without https:// and without a port")
+
+
+def each_of(name, default, pattern, what):
+    for word in (found := words(name, default)):
+        if not pattern.fullmatch(word):
+            raise ImproperlyConfigured(f"{name} must be a comma-separated list of {what}, not {word!r}.")
+    return found
+
+
+def is_of(address, hosts):
+    """Whether a request to this address is answered where these hosts are allowed."""
+    return validate_host(split_domain_port(urlsplit(address).netloc)[0], hosts)
+
+
+def sender(name, default):
+    """Whom a mail comes from: an address, with or without a name."""
+    value = text(name, default)
+    if MAILBOX.fullmatch(parseaddr(value)[1]):
+        return value
+    raise ImproperlyConfigured(f"{name} must be an address such as TicketHub <tickets@example.org>, not {value!r}.")
 
 
 def choice(name, default, choices):

@@ -22,8 +22,8 @@ env.load()
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.text("SECRET_KEY")
 JWT_SIGNING_KEY = env.text("JWT_SIGNING_KEY")
-ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
-PUBLIC_URL = env.url("PUBLIC_URL", ["https", "http"], "http://localhost:8000" if DEBUG else "").rstrip("/")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]" if DEBUG else "")
+PUBLIC_URL = env.origin("PUBLIC_URL", "http://localhost:8000" if DEBUG else "")
 REDIS_URL = env.redis("REDIS_URL")
 ENABLE_SILK = env.flag("ENABLE_SILK")
 API_PAGES = env.choice("API_PAGES", "PUBLIC" if DEBUG else "STAFF", ["PUBLIC", "STAFF"])
@@ -40,6 +40,10 @@ missing = [
         ),
         (0 < len(METRICS_TOKEN) < 16, "METRICS_TOKEN (16 characters or more, or none at all)"),
         (not ALLOWED_HOSTS, "ALLOWED_HOSTS (the host names it is reached by, comma-separated)"),
+        (
+            PUBLIC_URL and ALLOWED_HOSTS and not DEBUG and not env.is_of(PUBLIC_URL, ALLOWED_HOSTS),
+            "ALLOWED_HOSTS that have the host of PUBLIC_URL",
+        ),
         (not PUBLIC_URL, "PUBLIC_URL (its address in mails, such as https://tickets.example.org)"),
     ]
     if absent
@@ -105,9 +109,9 @@ MAILERS = {
     else {"BACKEND": f"tickethub.mail.{'Console' if DEBUG else 'No'}Backend"}
 }
 MAIL_THREADS = 2  # which send mails while requests go on; with none, requests send them
-DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "TicketHub <tickethub@localhost>")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.sender("EMAIL_FROM", "TicketHub <tickethub@localhost>")
 
-CORS_ALLOWED_ORIGINS = env.words("CORS_ALLOWED_ORIGINS")
+CORS_ALLOWED_ORIGINS = env.origins("CORS_ALLOWED_ORIGINS")
 CORS_URLS_REGEX = r"^/api/"
 CORS_EXPOSE_HEADERS = ["ETag", "Location", "Retry-After", "X-Request-ID"]
 CORS_ALLOW_HEADERS = ["accept", "authorization", "content-type", "if-match", "if-none-match", "x-request-id"]

@@ -13,7 +13,8 @@ from tickethub import env
 from tickethub.env import BASE_DIR
 
 EXAMPLE = (BASE_DIR / ".env.example").read_text()
-READERS = {"text", "flag", "number", "words", "rate", "url", "choice", "redis", "database"}
+READERS = {"text", "flag", "number", "words", "rate", "url", "choice", "database"}
+READERS |= {"hosts", "origin", "origins", "sender", "redis"}
 PRODUCTION = {
     "SECRET_KEY": "a secret for this test alone, as long as Django wants it",
     "ALLOWED_HOSTS": "tickets.example.org",
@@ -143,6 +144,12 @@ def test_a_development_file_is_for_its_owner_and_never_in_place_of_another(envir
         ("5/hour", lambda: env.rate("X", "1/s"), "5/hour"),
         ("", lambda: env.url("X", ["redis"]), ""),
         ("redis://h", lambda: env.url("X", ["redis"]), "redis://h"),
+        ("", lambda: env.origin("X"), ""),
+        ("https://h:8443/", lambda: env.origin("X"), "https://h:8443"),
+        ("http://[::1]:8000, app://h", lambda: env.origins("X"), ["http://[::1]:8000", "app://h"]),
+        ("h.example, .h-1.example,[::1],*", lambda: env.hosts("X"), ["h.example", ".h-1.example", "[::1]", "*"]),
+        ("", lambda: env.sender("X", "TicketHub <t@localhost>"), "TicketHub <t@localhost>"),
+        ("t@h", lambda: env.sender("X", ""), "t@h"),
         ("", lambda: env.redis("X"), ""),
         *(
             (address, lambda: env.redis("X"), address)
@@ -174,6 +181,13 @@ def test_a_setting_is_read(environment, value, read, expected):
         ("5/fortnight", lambda: env.rate("X", "1/s")),
         ("localhost:6379", lambda: env.url("X", ["redis"])),
         ("redis", lambda: env.url("X", ["redis"])),
+        *((hosts, lambda: env.hosts("X")) for hosts in ("https://h", "h:443", "h, h/", "a b", "http://*")),
+        *(
+            (address, lambda: env.origin("X"))
+            for address in ("h", "ftp://h", "https://", "https://h/path", "https://h?x", "https://[::1")
+        ),
+        *((listed, lambda: env.origins("X")) for listed in ("h", "https://h, h", "https://h/", "https://")),
+        *((given, lambda: env.sender("X", "")) for given in ("garbage", "a, b <a@h>", "a@", "A <a b@h>", "@h")),
         ("LOUD", lambda: env.choice("X", "INFO", ["DEBUG", "INFO"])),
         ("mysql://h/n", lambda: env.database("X", "sqlite:///x")),
         ("postgres://u:hidden@h:99999/n", lambda: env.database("X", "sqlite:///x")),
@@ -209,6 +223,27 @@ def test_the_server_does_not_start_without_what_production_needs(missing):
     assert server.returncode == 1
     said = server.stderr.splitlines()[-1]
     assert [name for name in PRODUCTION if name in said] == (list(PRODUCTION) if missing == "all" else [missing])
+
+
+@pytest.mark.parametrize(
+    ("url", "hosts", "expected"),
+    [
+        ("https://tickets.example.org:8443", ["else.example.org", ".example.org"], True),
+        ("http://[::1]:8000", ["[::1]"], True),
+        ("https://tickets.example.org", ["*"], True),
+        ("https://tickets.example.org", ["localhost", "10.1.2.3"], False),
+        ("https://example.org", ["tickets.example.org"], False),
+    ],
+)
+def test_an_address_is_of_the_hosts_under_which_it_is_answered(url, hosts, expected):
+    assert env.is_of(url, hosts) is expected
+
+
+def test_the_address_in_mails_is_one_that_is_answered_in_production():
+    settings = PRODUCTION | {"ALLOWED_HOSTS": "10.1.2.3"}
+
+    assert "without: ALLOWED_HOSTS that have the host of PUBLIC_URL. " in run("manage.py", "check", **settings).stderr
+    assert run("manage.py", "check", **settings, DEBUG="true").returncode == 0
 
 
 def test_a_short_secret_is_no_secret():
