@@ -21,6 +21,7 @@ import time
 import uuid
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psycopg
@@ -129,8 +130,12 @@ def documented(part):
 def follow(part, folder, **environment):
     """Do what the documentation says, in a folder. uv finds the project, and leaves its environment as it is."""
     uv = {"UV_PROJECT": str(ROOT), "UV_NO_SYNC": "1"}
+    password = {"PGPASSWORD": urlsplit(environment["DATABASE_URL"]).password or ""}
+    without = {name: re.sub("://([^:/@]*):[^/]*@", r"://\1@", url) for name, url in environment.items()}
     began = time.monotonic()
-    subprocess.run(["bash", "-euc", documented(part)], cwd=folder, env={**os.environ, **uv, **environment}, check=True)
+    subprocess.run(
+        ["bash", "-euc", documented(part)], cwd=folder, env={**os.environ, **uv, **password, **without}, check=True
+    )
     tell(f"{part}: {time.monotonic() - began:.1f} s")
 
 
