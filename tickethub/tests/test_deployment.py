@@ -1,5 +1,6 @@
 """What deploy/ and docs/deployment.md name is there, and their numbers fit each other."""
 
+import json
 import os
 import re
 import shlex
@@ -87,6 +88,27 @@ def test_nginx_waits_longer_than_a_socket_is_silent():
 def test_nginx_repeats_nothing_that_may_not_be_repeated():
     assert "non_idempotent" not in NGINX
     assert set(re.findall(r"^ *proxy_next_upstream (.*);", NGINX, re.M)) == {"error", "error http_404"}
+
+
+def test_nginx_refuses_by_itself_in_the_shape_of_the_api():
+    told = {}
+    for codes, place in re.findall(r"^ *error_page ([\d ]+) (\S+);", NGINX, re.M):
+        location = re.search(rf"location (?:= )?{re.escape(place)} {{(.*?)}}'?;\n    }}", NGINX, re.S)[1]
+        status, body = re.search(r"return (\d+) '({.*)", location).groups()
+        body = json.loads(body + "}")
+        assert body.keys() == {"detail", "code"}
+        assert "application/json" in location
+        assert "X-Request-ID $request_id always" in location
+        told |= {int(code): (int(status), body["code"]) for code in codes.split()}
+
+    assert told == {
+        400: (400, "bad_request"),
+        494: (400, "bad_request"),
+        413: (413, "payload_too_large"),
+        414: (414, "uri_too_long"),
+        502: (502, "unavailable"),
+        504: (504, "timeout"),
+    }
 
 
 # --- systemd ---
