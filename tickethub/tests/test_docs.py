@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from importlib import import_module
 
 import pytest
 
@@ -58,3 +59,12 @@ def test_no_backup_leaves_a_umask_that_keeps_the_code_from_its_user():
     assert OPERATIONS.count("umask 077") == len(backups)
     for block in re.findall(r"(?:^ {4}.*\n)+", DEPLOYMENT, re.M):
         assert "uv sync" not in block or block.startswith("    umask 022")
+
+
+# --- The index of searches ---
+
+
+def test_the_index_that_a_superuser_makes_is_that_of_the_migration():
+    shown = re.search(r'-c "(CREATE INDEX CONCURRENTLY task_search .*?)"', DEPLOYMENT, re.S)[1]
+
+    assert shown.split() == import_module("tasks.migrations.0004_search").INDEX.split()
