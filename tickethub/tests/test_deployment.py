@@ -111,6 +111,13 @@ def test_nginx_refuses_by_itself_in_the_shape_of_the_api():
     }
 
 
+def test_what_is_installed_is_readable_for_the_user():
+    installed = re.findall(r"^    (\S+/uv sync .*)$", TEXTS["deployment.md"], re.M)
+
+    assert len(installed) == 2
+    assert all("--managed-python" in command for command in installed)  # or it may be one in root's folder
+
+
 # --- systemd ---
 
 
