@@ -191,6 +191,11 @@ def test_compose_gives_each_process_a_core_of_its_own():
     assert [SERVICES[name]["environment"]["SERVER_CORE"] for name in ("one", "two")] == [1, 2]
 
 
+def test_compose_waits_for_a_database_that_is_set_up():
+    """While the image sets it up, a server answers that is on a Unix socket alone, and ends."""
+    assert "--host 127.0.0.1" in SERVICES["postgres"]["healthcheck"]["test"]
+
+
 def test_compose_names_nothing_that_is_not_there():
     for service in SERVICES.values():
         assert service.get("depends_on", {}).keys() <= SERVICES.keys()
