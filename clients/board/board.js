@@ -58,11 +58,14 @@ export function boardView(store, selection) {
     const { filters } = current();
     const fits = matcher(filters, store);
     const byStatus = new Map(store.statuses.map((status) => [status.slug, []]));
+    drag.check(byStatus);
     const children = store.subtasks;
+    const focused = nearFocus();
     const before = isCalm.matches || !ids || ids.size > MANY ? null : places(ids);
     const seen = new Set();
     for (const task of store.tasks) {
-      if (!fits(task) || !byStatus.has(task.status)) continue;
+      const isShown = fits(task) || drag.isHeld(task.id); // a filter takes nothing out of a hand
+      if (!isShown || !byStatus.has(task.status)) continue;
       byStatus.get(task.status).push(task);
       seen.add(task.id);
       let card = cards.get(task.id);
@@ -90,6 +93,18 @@ export function boardView(store, selection) {
       store.statuses.map(({ slug }) => columns.get(slug).element),
     );
     if (before) glide(before);
+    const [card, ...beside] = focused;
+    if (card && !card.isConnected)
+      [...beside, root]
+        .find((one) => one?.isConnected)
+        .querySelector("a")
+        ?.focus();
+  }
+
+  /** The card that has the focus, and those that get it should that one go. */
+  function nearFocus() {
+    const card = root.contains(document.activeElement) && document.activeElement.closest(".card");
+    return card ? [card, card.nextElementSibling, card.previousElementSibling] : [];
   }
 
   function places(ids) {

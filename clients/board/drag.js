@@ -37,7 +37,8 @@ export function dragging(root, store, { draw, replace }) {
   }
 
   function letGo(isMeant) {
-    const { id, card, home, place, pretence, ghost } = held;
+    const { id, card, home, pretence, ghost } = held;
+    const place = held.place && card.isConnected && placeOf(card); // others may have changed what stands beside it
     held = null;
     ghost?.remove();
     pretence?.end();
@@ -165,6 +166,7 @@ export function dragging(root, store, { draw, replace }) {
         const { card } = held;
         letGo(false);
         draw(new Set([id(card)]));
+        if (!card.isConnected) return; // others made of it what no filter lets through
         card.querySelector("a").focus();
         say(`Put back. ${where(card)}`);
       }
@@ -232,6 +234,13 @@ export function dragging(root, store, { draw, replace }) {
   }
 
   return {
+    isHeld: (one) => held?.id === one,
+    /** Let go of what was deleted, or whose column was. */
+    check(columns) {
+      const isGone = (one) => !columns.has(store.task(one)?.status);
+      if (pressed && isGone(id(pressed.card))) release();
+      if (held && isGone(held.id)) letGo(false);
+    },
     close() {
       if (held) letGo(false);
       ends.abort();

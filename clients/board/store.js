@@ -326,7 +326,7 @@ export class Store extends EventTarget {
 
   /** What a task looks like that was moved there. */
   placed({ status, after, before }) {
-    if (after) return { status, position: this.task(after).position, isBehind: true };
+    if (after) return { status, position: this.task(after)?.position ?? "~", isBehind: true };
     return { status, position: before ? "" : "~" }; // before and after all digits
   }
 
