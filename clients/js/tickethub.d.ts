@@ -198,6 +198,8 @@ export interface TicketHubOptions {
     /** Run it while no other of the clients runs such a thing; wait for it. */
     alone(act: () => Promise<void>): Promise<unknown>;
   };
+  /** How many seconds a request may wait at 429 and 503, all in all, before ApiError is thrown; without end unless given. */
+  longestWait?: number;
   /** Called when the line is up and let in, and whenever one that was opened or tried has ended. */
   onLine?(isUp: boolean): unknown;
   /** In place of the global one. */

@@ -85,10 +85,10 @@ function backoff(attempt) {
   return Math.random() * Math.min(LONGEST_WAIT, 1000 * 1.5 ** attempt);
 }
 
-/** How long to wait before asking again, as the server says, and a little by chance. */
+/** How long to wait before asking again, as the server says. */
 function retryAfter(response) {
   const seconds = parseFloat(response.headers.get("Retry-After"));
-  return Math.max(100, Number.isNaN(seconds) ? DEFAULT_RETRY_AFTER : 1000 * seconds) * (1 + Math.random() / 4);
+  return Math.max(100, Number.isNaN(seconds) ? DEFAULT_RETRY_AFTER : 1000 * seconds);
 }
 
 /** Wait, but not longer than until one of the signals aborts. */
@@ -141,11 +141,23 @@ class Rest {
   #onTokens;
   #shared;
   #fetch;
+  #longestWait;
   #renewal = null;
 
   constructor(
     url,
-    { email, password, access, refresh, key, onTokens, shared, fetch = globalThis.fetch, logger = QUIET } = {},
+    {
+      email,
+      password,
+      access,
+      refresh,
+      key,
+      onTokens,
+      shared,
+      longestWait = Infinity,
+      fetch = globalThis.fetch,
+      logger = QUIET,
+    } = {},
   ) {
     this._urls = [url].flat().map((one) => one.replace(/\/+$/, ""));
     this._logger = logger;
@@ -157,11 +169,13 @@ class Rest {
     this.#onTokens = onTokens;
     this.#shared = shared;
     this.#fetch = fetch;
+    this.#longestWait = 1000 * longestWait;
   }
 
   /**
-   * Give the Response of a path below /api/v1/. Renews the token at 401 and waits at 429 and 503. Throws ApiError for
-   * any other status from 400 on, and what `fetch` throws where no server could be reached or an answer was lost.
+   * Give the Response of a path below /api/v1/. Renews the token at 401 and waits at 429 and 503, all in all no longer
+   * than `longestWait`. Throws ApiError for any other status from 400 on, and what `fetch` throws where no server could
+   * be reached or an answer was lost.
    */
   async request(method, path, options = {}) {
     const needsToken = path === "auth/password/change/" || !path.startsWith("auth/");
@@ -262,10 +276,13 @@ class Rest {
       init.headers.set("Content-Type", "application/json");
       init.body = JSON.stringify(json);
     }
-    for (;;) {
+    for (let left = this.#longestWait; ;) {
       const response = await this.#sendOnce(address, init, signal);
       if (response.status !== 429 && response.status !== 503) return response;
-      await sleep(retryAfter(response), signal, this._closing.signal);
+      const wait = retryAfter(response);
+      left -= wait;
+      if (left < 0) return response;
+      await sleep(wait * (1 + Math.random() / 4), signal, this._closing.signal); // by chance, or all come back at once
       this._closing.signal.throwIfAborted();
     }
   }

@@ -166,6 +166,15 @@ for (const status of [429, 503]) {
   });
 }
 
+test("it waits no longer than it may, all in all", async () => {
+  hub = hubOf(server, { longestWait: 0.3 });
+  const limited = () => answer(429, { detail: "Too many.", code: "throttled" }, { "Retry-After": "0.2" });
+  server.answers.push(limited(), answer(201), limited(), limited());
+  assert.equal((await hub.request("POST", "tasks/", { json: {} })).status, 201);
+  await assert.rejects(hub.request("POST", "tasks/", { json: {} }), { name: "ApiError", status: 429 });
+  assert.equal(server.requests.length, 4);
+});
+
 test("a signal ends the waiting", async () => {
   server.answers.push(answer(503));
   const impatience = new AbortController();

@@ -37,6 +37,7 @@ const options: TicketHubOptions = {
   password: "secret",
   onTokens: (access, refresh, key) => localStorage.setItem(access, (refresh ?? "") + key),
   shared: { read: () => JSON.parse(localStorage.getItem("tokens") ?? "null"), alone: (act) => act() },
+  longestWait: 5,
   onLine: (isUp) => logger.info(isUp ? "up" : "lost"),
   fetch,
   WebSocket,
