@@ -194,3 +194,25 @@ def test_a_login_survives_a_renewal_whose_answer_is_lost(world, open_browser):
     page.get_by_role("button", name="Try again").click()
 
     expect(page.get_by_role("region", name="Todo")).to_be_visible()
+
+
+def test_who_has_to_wait_for_long_is_told_and_what_is_cancelled_is_not_sent_later(world, open_browser):
+    page = open_browser(world.ada, f"{world.path}people/")
+
+    def refuse(route):
+        body = {"detail": "Too many for now.", "code": "throttled"}
+        route.fulfill(status=429, json=body, headers={"Retry-After": seconds})
+
+    for seconds in ("3600", "1"):
+        page.get_by_role("button", name="Invite").click()
+        page.get_by_label("Email").fill("ines@example.org")
+        page.route("**/invitations/", refuse, times=1)
+        with page.expect_response("**/invitations/"):
+            page.get_by_role("dialog").get_by_role("button", name="Invite").click()
+        if seconds == "3600":
+            expect(page.get_by_role("dialog").get_by_role("alert")).to_have_text("Too many for now.")
+        page.get_by_role("dialog").get_by_role("button", name="Cancel").click()
+
+    with counted(page, "invitations/") as sent:
+        page.wait_for_timeout(2000)
+    assert sent == []

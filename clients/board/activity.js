@@ -71,13 +71,16 @@ export function activity(store, id) {
     dialog(
       "Edit the comment",
       h("textarea", { name: "body", rows: 8, "aria-label": "Comment, in Markdown", value: comment.body }),
-      { act: async ({ body }) => keep(await store.request("PATCH", `comments/${comment.id}/`, { json: { body } })) },
+      {
+        act: async ({ body }, signal) =>
+          keep(await store.request("PATCH", `comments/${comment.id}/`, { json: { body }, signal })),
+      },
     );
   }
 
   function remove(comment) {
-    ask("Delete the comment?", "This cannot be undone.", "Delete", () =>
-      store.request("DELETE", `comments/${comment.id}/`),
+    ask("Delete the comment?", "This cannot be undone.", "Delete", (_, signal) =>
+      store.request("DELETE", `comments/${comment.id}/`, { signal }),
     );
   }
 

@@ -55,8 +55,8 @@ export function openDrawer(store, key) {
   }
 
   function askToDelete() {
-    ask(`Delete ${key}?`, "Its comments go with it. This cannot be undone.", "Delete", async () => {
-      await store.request("DELETE", `tasks/${id}/`);
+    ask(`Delete ${key}?`, "Its comments go with it. This cannot be undone.", "Delete", async (_, signal) => {
+      await store.request("DELETE", `tasks/${id}/`, { signal });
       leave();
     });
   }

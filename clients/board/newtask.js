@@ -50,9 +50,9 @@ export function newTask(store, values = {}) {
     {
       button: "Make the task",
       wide: true,
-      act: async ({ assignee, ...fields }) => {
+      act: async ({ assignee, ...fields }, signal) => {
         const json = { id, project: store.project.id, ...values, ...fields, assignees: assignee ? [assignee] : [] };
-        const task = await store.request("POST", "tasks/", { json });
+        const task = await store.request("POST", "tasks/", { json, signal });
         toast(`${task.key} is made.`, { action: ["Open", () => go({ task: task.key })] });
       },
     },

@@ -61,15 +61,17 @@ export function select(options, chosen, props = {}) {
 }
 
 /**
- * Open a modal dialog with a form in it; `act` gets the form's values, and it stays open while that fails.
+ * Open a modal dialog with a form in it; `act` gets the form's values, and it stays open while that fails. A request
+ * that is given the signal, too, ends with it: what was cancelled must not be sent later.
  *
  * @param {string} title
  * @param {any} content
- * @param {{ act?: (values: any) => any, button?: string, kind?: string, wide?: boolean }} [options]
+ * @param {{ act?: (values: any, signal: AbortSignal) => any, button?: string, kind?: string, wide?: boolean }} [options]
  */
 export function dialog(title, content, { act, button = "Save", kind = "primary", wide = false } = {}) {
   const failure = h("p.failure", { role: "alert", hidden: true });
   let isBusy = false; // else an impatient second click would do it twice
+  const closing = new AbortController();
   const close = () => box.close();
   const form = h(
     "form",
@@ -81,7 +83,7 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
         isBusy = true;
         failure.hidden = true;
         try {
-          if ((await act?.(Object.fromEntries(new FormData(form)))) !== false) close();
+          if ((await act?.(Object.fromEntries(new FormData(form)), closing.signal)) !== false) close();
         } catch (error) {
           failure.textContent = reasons(error);
           failure.hidden = false;
@@ -98,7 +100,11 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
     failure,
     act && h("footer", h("button", { type: "button", onclick: close }, "Cancel"), h("button", { class: kind }, button)),
   );
-  const box = h("dialog", { class: wide ? "wide" : "", "aria-label": title, onclose: () => box.remove() }, form);
+  const box = h(
+    "dialog",
+    { class: wide ? "wide" : "", "aria-label": title, onclose: () => (closing.abort(), box.remove()) },
+    form,
+  );
   document.body.append(box);
   box.showModal();
   return box;

@@ -68,7 +68,7 @@ export function peopleView(store) {
         ? "You will see nothing of it any more."
         : "They will see nothing of this project any more, and their tasks are unassigned.",
       isSelf ? "Leave" : "Remove",
-      () => store.request("DELETE", `memberships/${id}/`),
+      (_, signal) => store.request("DELETE", `memberships/${id}/`, { signal }),
     );
   }
 
@@ -109,8 +109,9 @@ export function peopleView(store) {
       ],
       {
         button: "Invite",
-        act: async (values) => {
-          const made = await store.request("POST", "invitations/", { json: { project: store.project.id, ...values } });
+        act: async (values, signal) => {
+          const json = { project: store.project.id, ...values };
+          const made = await store.request("POST", "invitations/", { json, signal });
           const link = h("input", {
             readonly: true,
             value: made.accept_url,
@@ -154,7 +155,7 @@ export function peopleView(store) {
         field("Name", h("input", { name: "name", required: true, maxlength: 200, value: name })),
         field("Description", h("textarea", { name: "description", rows: 4, value: description })),
       ],
-      { act: (json) => store.request("PATCH", `projects/${store.key}/`, { json }) },
+      { act: (json, signal) => store.request("PATCH", `projects/${store.key}/`, { json, signal }) },
     );
   }
 
@@ -174,9 +175,9 @@ export function peopleView(store) {
       {
         button: "Delete the project",
         kind: "danger",
-        act: async ({ key }) => {
+        act: async ({ key }, signal) => {
           if (key !== store.key) throw Object.assign(new Error(key), { detail: `That is not ${store.key}.` });
-          await store.request("DELETE", `projects/${store.key}/`);
+          await store.request("DELETE", `projects/${store.key}/`, { signal });
         },
       },
     );

@@ -16,8 +16,8 @@ export function editProfile(hub, me, onSaved) {
       field("Email", input("email", "email"), "What you sign in with"),
     ],
     {
-      act: async (json) => {
-        onSaved(await (await hub.request("PATCH", "users/me/", { json })).json());
+      act: async (json, signal) => {
+        onSaved(await (await hub.request("PATCH", "users/me/", { json, signal })).json());
         toast("Your profile is saved.");
       },
     },
@@ -40,6 +40,7 @@ export function changePassword(hub, me) {
     {
       button: "Change it",
       act: async (json) => {
+        // Without the signal: once it is sent, only the new password leads back in.
         await hub.request("POST", "auth/password/change/", { json });
         await signIn(me.email, json.new_password);
         location.reload();

@@ -113,8 +113,8 @@ export function newProject(hub) {
     ],
     {
       button: "Make the project",
-      act: async (json) => {
-        const project = await (await hub.request("POST", "projects/", { json })).json();
+      act: async (json, signal) => {
+        const project = await (await hub.request("POST", "projects/", { json, signal })).json();
         dispatchEvent(new Event("projects"));
         go({ key: project.key, view: "board", filters: {}, task: null });
       },

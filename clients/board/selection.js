@@ -90,8 +90,8 @@ export class Selection {
       `Delete ${count(ids.length, "task")}?`,
       "Their comments go with them. This cannot be undone.",
       "Delete",
-      async () => {
-        await this.#store.request("POST", "tasks/bulk/", { json: { ids, delete: true } });
+      async (_, signal) => {
+        await this.#store.request("POST", "tasks/bulk/", { json: { ids, delete: true }, signal });
         this.set([]);
         toast(`${count(ids.length, "task")} deleted.`);
       },

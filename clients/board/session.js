@@ -4,6 +4,8 @@ import { ApiError, newKey, SignedOut, TicketHub } from "../js/tickethub.js";
 
 const KEY = "tickethub.tokens"; // early.js knows it, too
 
+const PATIENCE = 5; // seconds that somebody waits without a word
+
 const parse = (text) => {
   try {
     return JSON.parse(text ?? "null");
@@ -85,6 +87,7 @@ export function connect(onLine) {
     shared: { read, alone },
     onTokens: (access, refresh, key) => save(access, refresh, key),
     onLine,
+    longestWait: PATIENCE,
   });
 }
 
