@@ -2,14 +2,16 @@
 
 import { h, icon, menu, priorityIcon } from "./dom.js";
 import { avatar, chip, dot, ring, select } from "./parts.js";
-import { complain } from "./toast.js";
+import { complain, toast } from "./toast.js";
 import { capital, nameOf, PRIORITIES } from "./words.js";
 
+const [EARLIEST, LATEST] = ["1900-01-01", "2999-12-31"]; // a year beyond is a slip of the finger, or typed by half
 const COLORS = ["#d73a4a", "#bf8700", "#2da44e", "#1f6feb", "#a371f7", "#6e7781"];
 
 export function fieldsOf(store, id, save) {
   const element = h("dl.fields", { onfocusout: () => requestAnimationFrame(() => draw(store.task(id))) });
   let shown = null;
+  let mightWrite = null; // when the controls were made
 
   const rows = {
     status: ["Status", (task) => [ring(store.categoryOf(task.status)), pick(task, "status", statuses())]],
@@ -29,10 +31,46 @@ export function fieldsOf(store, id, save) {
     return control;
   }
 
+  /** What is picked is saved at once; what is typed on enter or on leaving, for its year is 2, 20 and 202 on the way. */
   function dueDate(task) {
-    const onchange = () => save({ due_date: input.value || null });
-    const value = task.due_date ?? "";
-    const input = h("input", { type: "date", "aria-label": "Due date", value, disabled: !store.mayWrite, onchange });
+    let base = task; // as this person saw it when they came to the field
+    let isTyped = false;
+    const begin = () => {
+      base = store.task(id);
+      isTyped = false;
+    };
+    const putBack = () => (input.value = base.due_date ?? "");
+    const keep = () => {
+      const isSame = input.value === (base.due_date ?? "");
+      if (input.validity.badInput || !(isSame || input.validity.valid)) {
+        toast(`The due date was not changed. ${input.validationMessage}`, { kind: "bad" });
+        putBack();
+      } else if (!isSame) {
+        save({ due_date: input.value || null }, base);
+        begin();
+      }
+    };
+    const onkeydown = (event) => {
+      if (event.key === "Enter") keep();
+      else if (event.key === "Escape" && isTyped) {
+        event.preventDefault(); // or it would close the task
+        putBack();
+        isTyped = false;
+      } else isTyped = event.key !== " "; // which opens the calendar
+    };
+    const input = h("input", {
+      type: "date",
+      "aria-label": "Due date",
+      min: EARLIEST,
+      max: LATEST,
+      value: task.due_date ?? "",
+      disabled: !store.mayWrite,
+      onfocus: begin,
+      onpointerdown: () => (isTyped = false),
+      onkeydown,
+      onchange: () => isTyped || keep(),
+      onblur: keep,
+    });
     return input;
   }
 
@@ -49,8 +87,11 @@ export function fieldsOf(store, id, save) {
     if (!store.mayWrite) return summary;
     const option = ([value, words, sign]) => {
       const without = (seen) => seen[name].filter((one) => one !== value);
-      const onchange = () => save((seen) => ({ [name]: box.checked ? [...without(seen), value] : without(seen) }));
-      const box = h("input", { type: "checkbox", checked: store.task(id)[name].includes(value), onchange });
+      const onchange = () => {
+        const isChosen = box.checked;
+        save((seen) => ({ [name]: isChosen ? [...without(seen), value] : without(seen) }));
+      };
+      const box = h("input", { type: "checkbox", value, checked: store.task(id)[name].includes(value), onchange });
       return h("label.option", box, sign, words);
     };
     return menu(summary, () => [...options().map(option), more?.()], { says: `${rows[name][0]}: ` });
@@ -78,20 +119,29 @@ export function fieldsOf(store, id, save) {
     if (!task) return;
     const values = Object.keys(rows).map((name) => task[name]);
     const state = JSON.stringify([values, store.labels, store.people, store.statuses, store.mayWrite]);
+    const hasFocus = element.contains(document.activeElement);
+    const isBusy = hasFocus || element.querySelector("details[open]");
+    if (isBusy && mightWrite === store.mayWrite) return follow(task);
     if (shown === state) return;
-    const isBusy = element.querySelector("details[open]") || element.contains(document.activeElement);
-    if (isBusy && shown) {
-      for (const name of ["status", "priority"]) {
-        /** @type {HTMLSelectElement} */ (element.querySelector(`[data-field=${name}] select`)).value = task[name];
-      }
-      for (const name of ["assignees", "labels"]) {
-        element.querySelector(`[data-field=${name}] .many`).replaceChildren(...chosen(task, name));
-      }
-      return;
-    }
     shown = state;
+    mightWrite = store.mayWrite;
     const row = ([name, [title, make]]) => [h("dt", title), h("dd", { "data-field": name }, make(task))];
     element.replaceChildren(...Object.entries(rows).flatMap(row));
+    if (hasFocus) /** @type {HTMLElement} */ (element.closest("aside")).focus();
+  }
+
+  function follow(task) {
+    for (const name of ["status", "priority"]) {
+      /** @type {HTMLSelectElement} */ (element.querySelector(`[data-field=${name}] select`)).value = task[name];
+    }
+    for (const name of ["assignees", "labels"]) {
+      const field = element.querySelector(`[data-field=${name}]`);
+      field.querySelector(".many").replaceChildren(...chosen(task, name));
+      const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (field.querySelectorAll("[type=checkbox]"));
+      for (const box of boxes) box.checked = task[name].includes(box.value);
+    }
+    const due = /** @type {HTMLInputElement} */ (element.querySelector("[type=date]"));
+    if (due !== document.activeElement) due.value = task.due_date ?? "";
   }
 
   return { element, draw };
