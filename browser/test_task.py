@@ -2,6 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
+from test_people import log_in
 
 
 @pytest.fixture
@@ -102,6 +103,41 @@ def test_what_was_written_is_not_lost_when_saving_fails_or_the_drawer_closes(wor
 
     expect(drawer.get_by_role("region", name="Description").locator(".prose")).to_have_text("A long text")
     assert world.now(1)["description"] == "A long text"
+
+
+def test_what_was_written_outlives_a_login_that_ends_elsewhere(world, drawer):
+    edit_description(drawer, "A long text")
+    drawer.get_by_label("Write a comment").fill("A long comment")
+    tab = drawer.context.new_page()
+    for person in (world.bruno, world.ada):
+        tab.goto("/password/reset/done/")
+        tab.evaluate("localStorage.removeItem('tickethub.tokens')")
+        log_in(drawer, person.email)
+        is_own = person is world.ada
+        expect(drawer.get_by_label("Description, in Markdown")).to_have_count(1 if is_own else 0)
+        expect(drawer.get_by_label("Write a comment")).to_have_value("A long comment" if is_own else "")
+
+    expect(drawer.get_by_label("Description, in Markdown")).to_have_value("A long text")
+    save_description(drawer)
+    drawer.get_by_role("button", name="Comment", exact=True).click()
+    expect(drawer.locator(".comment")).to_contain_text("A long comment")
+    expect(drawer.locator(".card.pending")).to_have_count(0)
+    assert world.now(1)["description"] == "A long text"
+    drawer.reload()
+    expect(drawer.locator(".comment")).to_contain_text("A long comment")
+    expect(drawer.get_by_label("Description, in Markdown")).to_have_count(0)
+    expect(drawer.get_by_label("Write a comment")).to_have_value("")
+
+
+def test_a_comment_that_meets_the_end_of_the_login_is_kept(world, drawer):
+    box = drawer.get_by_label("Write a comment")
+    box.fill("Said too late")
+    drawer.route("**/comments/", lambda route: route.fulfill(status=401, json={"code": "token_not_valid"}), times=1)
+    drawer.get_by_role("button", name="Comment", exact=True).click()
+
+    log_in(drawer, world.ada.email)
+
+    expect(box).to_have_value("Said too late")
 
 
 def test_assignees_that_two_add_at_once_are_both_there(world, drawer):

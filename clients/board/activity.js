@@ -1,23 +1,23 @@
 /** What became of a task: its comments and, from the log, its history. Both are loaded when it is opened, then follow. */
 
 import { h, icon } from "./dom.js";
+import { draftOf } from "./draft.js";
 import { markdown } from "./markdown.js";
 import { ask, avatar, dialog } from "./parts.js";
 import { address } from "./route.js";
 import { complain } from "./toast.js";
 import { ago, moment, tell } from "./words.js";
 
-const drafts = new Map(); // comments that are not sent, by task
-
 export function activity(store, id) {
   const comments = new Map();
   const events = new Map(); // by number
   const told = new Set(); // comments of which an event told: what is loaded may be older
+  const draft = draftOf("comment", store, id);
   const list = h("ol.activity", h("li.quiet", "Loading…"));
   const box = h("textarea", {
     rows: 2,
-    value: drafts.get(id) ?? "",
-    oninput: () => drafts.set(id, box.value),
+    value: draft.get() ?? "",
+    oninput: () => write(box.value),
     placeholder: "Write a comment",
     "aria-label": "Write a comment, in Markdown",
     onkeydown: (event) => (event.ctrlKey || event.metaKey) && event.key === "Enter" && send(event),
@@ -63,8 +63,9 @@ export function activity(store, id) {
   }
 
   function write(words) {
-    box.value = words;
-    drafts.set(id, words);
+    if (box.value !== words) box.value = words;
+    if (words) draft.set(words);
+    else draft.drop();
   }
 
   function edit(comment) {
@@ -143,7 +144,7 @@ export function activity(store, id) {
       for (const known of [comments, events, told]) known.clear();
       load();
     },
-    unsaved: () => drafts.get(id),
+    unsaved: () => draft.get(),
     /** Take an event, if it is of this task. */
     tell(event) {
       const { type, object, id: thing } = event;

@@ -1,23 +1,23 @@
 /** A task's description: Markdown that is shown, or being edited. What is written is kept until it is saved or given up. */
 
 import { h } from "./dom.js";
+import { draftOf } from "./draft.js";
 import { markdown } from "./markdown.js";
 import { address } from "./route.js";
-
-const drafts = new Map(); // by task: {base: what the task was, words}, also while its drawer is closed
 
 /** `save(values, base)` gives null if it failed. */
 export function describe(store, id, save) {
   const element = h("section.description", { "aria-label": "Description" });
+  const draft = draftOf("description", store, id); // {base: what the task was, words}
   let shown = null;
 
   function edit() {
-    const { base, words } = drafts.get(id) ?? { base: store.task(id), words: store.task(id).description };
+    const { base, words } = draft.get() ?? { base: store.task(id), words: store.task(id).description };
     const area = h("textarea", {
       rows: Math.min(24, Math.max(6, words.split("\n").length + 2)),
       "aria-label": "Description, in Markdown",
       value: words,
-      oninput: () => drafts.set(id, { base, words: area.value }),
+      oninput: () => draft.set({ base, words: area.value }),
       onkeydown: (event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send();
         if (event.key === "Escape") event.preventDefault(); // or one key would close it all
@@ -28,7 +28,7 @@ export function describe(store, id, save) {
       const isSaved = area.value === base.description || (await save({ description: area.value }, base)) !== null;
       if (isSaved) end();
     };
-    drafts.set(id, { base, words });
+    draft.set({ base, words });
     element.replaceChildren(
       h("h3", "Description"),
       area,
@@ -39,7 +39,7 @@ export function describe(store, id, save) {
   }
 
   function end() {
-    drafts.delete(id);
+    draft.drop();
     shown = null;
     draw(store.task(id));
     /** @type {HTMLElement} */ (element.querySelector("button"))?.focus();
@@ -47,11 +47,11 @@ export function describe(store, id, save) {
 
   function draw(task) {
     if (!task) return;
-    const draft = drafts.get(id);
-    if (draft && store.mayWrite) {
+    const written = draft.get();
+    if (written && store.mayWrite) {
       if (!element.querySelector("textarea")) edit();
       const warning = /** @type {HTMLElement} */ (element.querySelector(".warning"));
-      warning.hidden = task.description === draft.base.description;
+      warning.hidden = task.description === written.base.description;
       return;
     }
     const now = `${store.mayWrite}${task.description}`;
@@ -63,5 +63,5 @@ export function describe(store, id, save) {
     element.replaceChildren(h("div.heading", h("h3", "Description"), button), h("div.prose", words));
   }
 
-  return { element, draw, unsaved: () => drafts.get(id)?.words };
+  return { element, draw, unsaved: () => draft.get()?.words };
 }
