@@ -179,6 +179,38 @@ def test_comments_of_others_come_at_once_and_one_s_own_can_be_edited(world, draw
     ]
 
 
+def test_what_could_not_be_loaded_of_a_task_is_not_shown_by_half(world, open_browser):
+    task = world.task("Fix the gate")
+    for words in ("One", "Two"):
+        world.bruno.post("comments/", task=task["id"], body=words)
+    page = open_browser(world.ada, world.path)
+    page.route("**/comments/?**", lambda route: route.abort())
+    activity = page.get_by_role("region", name="Activity")
+    page.get_by_role("link", name="Fix the gate").click()
+    expect(activity.get_by_text("It could not be loaded.")).to_be_visible()
+    with page.expect_event("requestfailed"):
+        world.bruno.post("comments/", task=task["id"], body="Three")
+    expect(activity.get_by_text("It could not be loaded.")).to_be_visible()
+    expect(activity.locator(".comment")).to_have_count(0)
+
+    page.unroute("**/comments/?**")
+    activity.get_by_role("button", name="Try again").click()
+
+    expect(activity.locator(".comment")).to_have_count(3)
+
+
+def test_who_edits_a_comment_keeps_the_focus_when_somebody_comments(world, drawer):
+    task = world.now(1)["id"]
+    world.ada.post("comments/", task=task, body="Mine")
+    edit = drawer.locator(".comment", has_text="Mine").get_by_role("button", name="Edit")
+    edit.focus()
+
+    world.bruno.post("comments/", task=task, body="Another")
+
+    expect(drawer.locator(".comment")).to_have_count(2)
+    expect(edit).to_be_focused()
+
+
 def test_a_comment_is_sent_once_and_what_cannot_be_sent_stays(world, drawer):
     activity = drawer.get_by_role("region", name="Activity")
     box = activity.get_by_label("Write a comment")

@@ -1,6 +1,6 @@
 /** What became of a task: its comments and, from the log, its history. Both are loaded when it is opened, then follow. */
 
-import { h, icon } from "./dom.js";
+import { h, icon, renew } from "./dom.js";
 import { draftOf } from "./draft.js";
 import { markdown } from "./markdown.js";
 import { ask, avatar, dialog } from "./parts.js";
@@ -12,6 +12,7 @@ export function activity(store, id) {
   const comments = new Map();
   const events = new Map(); // by number
   const told = new Set(); // comments of which an event told: what is loaded may be older
+  let state = "loading"; // then "loaded" or "failed"
   const draft = draftOf("comment", store, id);
   const list = h("ol.activity", h("li.quiet", "Loading…"));
   const box = h("textarea", {
@@ -33,6 +34,7 @@ export function activity(store, id) {
   );
 
   async function load() {
+    state = "loading";
     try {
       const rows = await store.hub.load("comments/", { task: id });
       for (const row of Object.values(rows)) if (!told.has(row.id)) comments.set(row.id, row);
@@ -42,9 +44,11 @@ export function activity(store, id) {
         for (const event of page.results) events.set(event.seq, event);
         [after, hasMore] = [page.cursor, page.has_more];
       }
+      state = "loaded";
       redraw();
     } catch (error) {
-      list.replaceChildren(h("li.failure", "It could not be loaded."));
+      state = "failed";
+      renew(list, h("li.failure", "It could not be loaded. ", h("button.link", { onclick: load }, "Try again")));
       complain(error, "");
     }
   }
@@ -90,7 +94,10 @@ export function activity(store, id) {
     redraw();
   }
 
+  /** Never only some of it, as if that were all: what could not be loaded is loaded now. */
   function redraw() {
+    if (state === "failed") load();
+    if (state !== "loaded") return;
     form.hidden = !store.mayWrite;
     const shown = [...events.values()].filter(({ type }) => !type.startsWith("comment.") || type === "comment.deleted");
     const moments = [
@@ -98,7 +105,7 @@ export function activity(store, id) {
       ...(isBrief.checked ? [] : shown.map((event) => [event.at, () => eventItem(event)])),
     ];
     moments.sort(([one], [other]) => one.localeCompare(other));
-    list.replaceChildren(...moments.map(([, draw]) => draw()));
+    renew(list, ...moments.map(([, draw]) => draw()));
   }
 
   const time = (at) => h("time", { datetime: at, title: moment(at) }, ago(at));
@@ -115,6 +122,7 @@ export function activity(store, id) {
     const linked = (word) => (store.taskOfKey(word) ? address({ task: word }) : null);
     return h(
       "li.comment",
+      { "data-row": comment.id },
       avatar(store.person(comment.author)),
       h(
         "div",

@@ -47,6 +47,24 @@ export function arrange(parent, children) {
   }
 }
 
+/**
+ * Put new children in the place of all old ones. A control that has the focus hands it to the one in its place, in the
+ * same `data-row` where there are rows; where there is none, what is around it has the focus.
+ */
+export function renew(element, ...children) {
+  const focused = document.activeElement;
+  const hasFocus = focused !== element && element.contains(focused);
+  const row = focused?.closest("[data-row]")?.getAttribute("data-row");
+  const controls = () => {
+    const rows =
+      row && [...element.querySelectorAll("[data-row]")].filter((one) => one.getAttribute("data-row") === row);
+    return (rows || [element]).flatMap((one) => [...one.querySelectorAll("a, summary, button, select, input")]);
+  };
+  const at = hasFocus ? controls().indexOf(focused) : -1;
+  element.replaceChildren(...children);
+  if (hasFocus) (controls()[at] ?? element.closest("[tabindex]"))?.focus();
+}
+
 /** Call it once, in the next frame, however often it is asked for; soon where the page is hidden and has no frames. */
 export function once(act) {
   let isPlanned = false;

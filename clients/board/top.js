@@ -1,6 +1,6 @@
 /** The bar at the top: which project, which view, and one's own account. */
 
-import { h, icon, menu } from "./dom.js";
+import { h, icon, menu, renew } from "./dom.js";
 import { newTask } from "./newtask.js";
 import { avatar } from "./parts.js";
 import { changePassword, editProfile } from "./profile.js";
@@ -73,10 +73,7 @@ export function topBar(hub) {
       store?.mayWrite && h("button.primary.new", make, icon("plus"), h("span", "New task")),
       account(me),
     ];
-    const controls = () => /** @type {HTMLElement[]} */ ([...element.querySelectorAll("a, summary, button")]);
-    const focused = controls().indexOf(/** @type {any} */ (document.activeElement));
-    element.replaceChildren(...parts.filter(Boolean));
-    controls()[focused]?.focus();
+    renew(element, ...parts.filter(Boolean));
   }
 
   return { element, draw };
