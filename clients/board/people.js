@@ -1,6 +1,6 @@
 /** A project's people: members with their roles, invitations, and the project's own settings. */
 
-import { h, icon } from "./dom.js";
+import { h, icon, renew } from "./dom.js";
 import { ask, avatar, dialog, field, select } from "./parts.js";
 import { complain, toast } from "./toast.js";
 import { ago, capital, day, nameOf, ROLES } from "./words.js";
@@ -15,20 +15,23 @@ export function peopleView(store) {
   const about = h("div.about");
   const element = h("div.page", about, h("section", heading, members), invitations);
   let shown = null;
-  let open = new Map();
+  let open = null; // invitations by id, once they are loaded
+  let asked = 0;
 
   /** The roles that this person may give and take: owners all, admins the lower ones. */
   const mayGive = () => (store.role === "owner" ? ROLES : store.role === "admin" ? ROLES.slice(0, 2) : []);
 
   async function loadInvitations() {
+    const number = ++asked;
     if (!store.isAdmin) return;
-    const rows = await store.hub.load("invitations/", { project: store.project.id });
-    open = new Map(
-      Object.values(rows)
-        .filter(({ accepted_at: at }) => !at)
-        .map((row) => [row.id, row]),
-    );
-    drawInvitations();
+    try {
+      const rows = await store.hub.load("invitations/", { project: store.project.id });
+      if (number !== asked) return;
+      open = new Map(Object.entries(rows).filter(([, { accepted_at: at }]) => !at));
+      drawInvitations();
+    } catch (error) {
+      complain(error, "The invitations could not be loaded.");
+    }
   }
 
   const attempt = (act, doing) => act.catch((error) => (complain(error, doing), (shown = null), draw()));
@@ -48,7 +51,7 @@ export function peopleView(store) {
       : h("span.quiet", capital(role));
     return h(
       "li",
-      { "data-user": user.username },
+      { "data-user": user.username, "data-row": id },
       avatar(user),
       h(
         "div.grow",
@@ -73,10 +76,12 @@ export function peopleView(store) {
   }
 
   function drawInvitations() {
-    invitations.hidden = !store.isAdmin;
+    invitations.hidden = !store.isAdmin || !open;
+    if (!open) return;
     const rows = [...open.values()].map((row) =>
       h(
         "li",
+        { "data-row": row.id },
         h("span.avatar.hue-none", { "aria-hidden": "true" }, "@"),
         h(
           "div.grow",
@@ -96,7 +101,7 @@ export function peopleView(store) {
         ),
       ),
     );
-    invited.replaceChildren(...(rows.length ? rows : [h("li.quiet", "Nobody is invited just now.")]));
+    renew(invited, ...(rows.length ? rows : [h("li.quiet", "Nobody is invited just now.")]));
   }
 
   function invite() {
@@ -188,7 +193,8 @@ export function peopleView(store) {
     if (state === shown) return;
     shown = state;
     const { name, key, description, archived_at: archivedAt } = store.project;
-    about.replaceChildren(
+    renew(
+      about,
       ...[
         h("h1", name, " ", h("span.key", key)),
         description && h("p.quiet", description),
@@ -201,14 +207,15 @@ export function peopleView(store) {
         ),
       ].filter(Boolean),
     );
-    heading.replaceChildren(
+    renew(
+      heading,
       h("h2", "People"),
       store.isAdmin && !archivedAt ? h("button.primary", { onclick: invite }, icon("plus"), "Invite") : "",
     );
-    members.replaceChildren(...store.memberships.map(member));
+    renew(members, ...store.memberships.map(member));
     drawInvitations();
+    loadInvitations(); // who has come was invited, and who is an admin now sees them
   }
 
-  loadInvitations().catch((error) => complain(error, "The invitations could not be loaded."));
   return { element, draw, close() {}, mark() {}, focus() {} };
 }
