@@ -61,7 +61,8 @@ export class ApiError extends Error {
     } catch {
       // not ours: a proxy's
     }
-    return new this(response.status, body?.code ?? "error", body?.detail ?? text.slice(0, 500), body, response);
+    const detail = body?.detail ?? `The server answered ${response.status}.`; // a page of HTML is for nobody to read
+    return new this(response.status, body?.code ?? "error", detail, body, response);
   }
 }
 

@@ -194,8 +194,8 @@ test("closing ends the waiting", async () => {
 
 for (const [body, status, code, detail] of [
   ['{"detail": "Archived.", "code": "archived", "more": 1}', 409, "archived", "Archived."],
-  ["<h1>Bad gateway</h1>", 502, "error", "<h1>Bad gateway</h1>"],
-  ['["odd"]', 400, "error", '["odd"]'],
+  ["<h1>Bad gateway</h1>", 502, "error", "The server answered 502."],
+  ['["odd"]', 400, "error", "The server answered 400."],
 ]) {
   test(`${status} is thrown, with what the server said`, async () => {
     server.answers.push(answer(status, body));
