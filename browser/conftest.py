@@ -164,9 +164,9 @@ def bruno(url):
 class World:
     """A project of one test, of which Ada is the owner and Bruno a member."""
 
-    def __init__(self, ada, bruno):
+    def __init__(self, ada, bruno, key=None):
         self.ada, self.bruno = ada, bruno
-        self.key = f"T{uuid.uuid4().hex[:6]}".upper()
+        self.key = key or f"T{uuid.uuid4().hex[:6]}".upper()
         self.project = ada.post("projects/", key=self.key, name=f"Project {self.key}")
         self.path = f"/{self.key}/"
         self.membership = self.let_in(bruno, "member")

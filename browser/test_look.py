@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+import uuid
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from playwright.sync_api import expect
 from serving import ROOT
 from test_board import card, titles
 
-from conftest import Api, Server
+from conftest import Api, Server, World
 
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 NARROW = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
@@ -74,6 +75,19 @@ def test_a_narrow_screen_has_room_for_all_of_it(world, open_browser, picture):
     page.get_by_role("button", name="Close the task").click()
     expect(page.get_by_role("complementary")).to_have_count(0)
     picture(page, "narrow-board")
+
+
+@pytest.mark.parametrize("width", [320, 390, 720, 800, 870, 960])
+def test_a_long_name_of_a_project_makes_no_page_wider_than_its_window(ada, bruno, open_browser, picture, width):
+    world = World(ada, bruno, key=f"L{uuid.uuid4().hex[:9]}".upper())
+    ada.patch(f"projects/{world.key}/", name="The board of everything that anybody ever asked for")
+    page = open_browser(ada, world.path, viewport={"width": width, "height": 700})
+    expect(page.get_by_role("region", name="Todo")).to_be_visible()
+
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    switcher = page.locator("header.top > .menu").first
+    assert switcher.evaluate("menu => menu.scrollWidth <= menu.clientWidth")
+    picture(page, f"long-name-{width}")
 
 
 def test_a_finger_lifts_a_card_by_resting_on_it(world, open_browser):
