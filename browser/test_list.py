@@ -52,6 +52,18 @@ def test_the_list_follows_what_others_do(world, open_browser):
     expect(rows(page)).to_have_text(["Another name"])
 
 
+def test_another_date_takes_the_place_of_the_one_in_the_address(world, open_browser):
+    world.task("Soon", due_date="2020-01-01")
+    page = open_browser(world.ada, f"{world.path}list/?due_before=1999-12-31")
+    expect(page.get_by_role("status").filter(has_text="0 tasks")).to_be_visible()
+
+    page.locator("summary", has_text="Due").click()
+    page.get_by_role("checkbox", name="Within a week").check()
+
+    expect(rows(page)).to_have_text(["Soon"])
+    assert page.url.count("due_before") == 1
+
+
 def test_many_tasks_are_changed_and_deleted_at_once(world, open_browser, picture):
     for title in ("One", "Two", "Three"):
         world.task(title)

@@ -6,6 +6,7 @@ import { current, go } from "./route.js";
 import { capital, nameOf, PRIORITIES } from "./words.js";
 
 const TYPING = 200; // milliseconds
+const SINGLE = new Set(["due_before"]); // filters that the API takes one value of
 
 /** Give a test of tasks, as the API's filters would find them. */
 export function matcher(filters, store) {
@@ -64,7 +65,7 @@ export function filterBar(store) {
           type: "checkbox",
           checked: (current().filters[name] ?? []).includes(value),
           onchange: () => {
-            const others = (current().filters[name] ?? []).filter((one) => one !== value);
+            const others = SINGLE.has(name) ? [] : (current().filters[name] ?? []).filter((one) => one !== value);
             set(name, box.checked ? [...others, value] : others);
           },
         });
