@@ -89,6 +89,39 @@ def test_many_tasks_are_changed_and_deleted_at_once(world, open_browser, picture
     assert world.ada.get("tasks/", project=world.key)["count"] == 1
 
 
+def test_only_what_is_seen_stays_selected(world, open_browser):
+    world.task("Low", priority="low")
+    world.task("High", priority="high")
+    page = open_browser(world.ada, f"{world.path}list/")
+    expect(rows(page)).to_have_count(2)
+    page.get_by_label("Select all shown").check()
+    bar = page.get_by_role("region", name="Selected tasks")
+    expect(bar).to_contain_text("2 selected")
+
+    page.get_by_role("link", name="People").click()
+    expect(page.get_by_role("heading", name="People")).to_be_visible()
+    expect(bar).to_have_count(0)
+    page.get_by_role("link", name="List").click()
+    expect(bar).to_contain_text("2 selected")
+    page.locator("summary", has_text="Priority").first.click()
+    page.get_by_role("checkbox", name="High").check()
+
+    expect(bar).to_contain_text("1 selected")
+
+
+def test_selecting_all_says_that_100_can_be_changed_at_once(world, open_browser):
+    for number in range(101):
+        world.task(f"Task {number}")
+    page = open_browser(world.ada, f"{world.path}list/")
+    page.get_by_role("button", name="Show more").click()
+    expect(rows(page)).to_have_count(101)
+
+    page.get_by_label("Select all shown").click()
+
+    expect(page.get_by_text("At most 100 tasks can be changed at once.")).to_be_visible()
+    expect(page.get_by_role("region", name="Selected tasks")).to_contain_text("100 selected")
+
+
 def test_a_change_in_bulk_that_is_refused_changes_nothing(world, open_browser):
     world.task("Stays")
     page = open_browser(world.bruno, world.path)

@@ -3,7 +3,7 @@
 import { boardView } from "./board.js";
 import { openDrawer } from "./drawer.js";
 import { h, icon } from "./dom.js";
-import { filterBar } from "./filters.js";
+import { filterBar, matcher } from "./filters.js";
 import { listView } from "./list.js";
 import { newTask } from "./newtask.js";
 import { peopleView } from "./people.js";
@@ -72,12 +72,13 @@ class App {
   // --- Where one is ---
 
   route() {
-    const { key, view, task } = current();
+    const { key, view, task, filters } = current();
     if (this.opened?.store.key !== key) this.#openProject(key);
     if (this.opened?.isReady) {
       this.#openView(view);
       this.#openTask(task);
       this.opened.bar.draw();
+      this.opened.selection.narrow(matcher(filters, this.opened.store));
       this.#drawTop();
       this.opened.view.draw();
     }
@@ -134,9 +135,8 @@ class App {
     this.opened.view?.close();
     this.opened.name = name;
     this.opened.view = VIEWS[name](store, selection);
-    this.body.replaceChildren(
-      ...[name !== "people" && bar.element, this.opened.view.element, selection.element].filter(Boolean),
-    );
+    const { element } = this.opened.view;
+    this.body.replaceChildren(...(name === "people" ? [element] : [bar.element, element, selection.element]));
   }
 
   #openTask(key) {

@@ -30,16 +30,27 @@ export class Selection {
   toggle(id) {
     if (this.ids.has(id)) this.ids.delete(id);
     else if (this.ids.size < MOST) this.ids.add(id);
-    else toast(`At most ${MOST} tasks can be changed at once.`, { kind: "bad", name: "most" });
+    else this.#refuse();
     this.#store.drawTask(id);
     this.draw();
   }
 
   set(ids) {
+    if (ids.length > MOST) this.#refuse();
     const before = [...this.ids];
     this.ids = new Set(ids.slice(0, MOST));
     for (const id of new Set([...before, ...this.ids])) this.#store.drawTask(id);
     this.draw();
+  }
+
+  #refuse() {
+    toast(`At most ${MOST} tasks can be changed at once.`, { kind: "bad", name: "most" });
+  }
+
+  /** Keep what fits a filter: nobody should change what they do not see. */
+  narrow(fits) {
+    const tasks = [...this.ids].map((id) => this.#store.task(id)).filter((task) => task && fits(task));
+    if (tasks.length < this.ids.size) this.set(tasks.map(({ id }) => id));
   }
 
   /** Show the bar anew; what was deleted is selected no longer. */
