@@ -252,6 +252,18 @@ def test_tasks_are_related_and_divided(world, drawer):
     expect(drawer.get_by_label("Title")).to_have_value("Fix the gate")
 
 
+@pytest.mark.parametrize("role", ["viewer", "member"])
+def test_who_made_a_task_may_delete_it_unless_they_only_look(world, open_browser, role):
+    world.task("Ada's")
+    world.bruno.post("tasks/", project=world.project["id"], title="Bruno's")
+    world.ada.patch(f"memberships/{world.membership['id']}/", role=role)
+    for number, offered in ((1, 0), (2, int(role == "member"))):
+        page = open_browser(world.bruno, f"{world.path}?task={world.key}-{number}")
+        page.locator("summary", has_text="More").click()
+        expect(page.get_by_role("button", name="Copy the link")).to_be_visible()
+        expect(page.get_by_role("button", name="Delete", exact=True)).to_have_count(offered)
+
+
 def test_a_deleted_task_leaves_the_board_and_says_so_in_an_open_drawer(world, drawer, open_browser):
     other = open_browser(world.bruno, f"{world.path}?task={world.key}-1")
     expect(other.get_by_label("Title")).to_have_value("Fix the gate")

@@ -29,6 +29,7 @@ export function openDrawer(store, key) {
 
   let isGone = false;
   const task = () => store.task(id);
+  const mayDelete = () => store.mayWrite && (store.isAdmin || task()?.created_by === store.me.id);
   const save = (values, base = task()) => change(store, base, values);
   const title = titleOf();
   const description = describe(store, id, save);
@@ -40,7 +41,7 @@ export function openDrawer(store, key) {
     [icon("more"), h("span.unseen", "More")],
     (details) => [
       h("button.option", { onclick: () => ((details.open = false), copyLink()) }, "Copy the link"),
-      h("button.option.danger", { onclick: () => ((details.open = false), askToDelete()) }, "Delete"),
+      mayDelete() && h("button.option.danger", { onclick: () => ((details.open = false), askToDelete()) }, "Delete"),
     ],
     { class: "bare" },
   );
