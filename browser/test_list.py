@@ -52,6 +52,19 @@ def test_the_list_follows_what_others_do(world, open_browser):
     expect(rows(page)).to_have_text(["Another name"])
 
 
+def test_a_menu_closes_behind_who_tabs_out_of_it(world, open_browser):
+    page = open_browser(world.ada, f"{world.path}list/")
+    page.locator("summary", has_text="Due").click()
+    week = page.get_by_role("checkbox", name="Within a week")
+    expect(week).to_be_visible()
+
+    page.keyboard.press("Tab")
+    expect(week).to_be_focused()
+    page.keyboard.press("Tab")
+
+    expect(week).to_have_count(0)
+
+
 def test_another_date_takes_the_place_of_the_one_in_the_address(world, open_browser):
     world.task("Soon", due_date="2020-01-01")
     page = open_browser(world.ada, f"{world.path}list/?due_before=1999-12-31")

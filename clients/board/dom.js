@@ -150,6 +150,9 @@ export function menu(label, draw, { says = "", ...props } = {}) {
       panel.replaceChildren(...(details.open ? [draw(details)].flat().filter(Boolean) : []));
       if (details.open) place(panel);
     },
+    onfocusout: ({ relatedTarget: next }) => {
+      if (next && !details.contains(/** @type {Node} */ (next))) details.open = false;
+    },
     onkeydown: (event) => {
       if (event.key !== "Escape" || !details.open) return;
       event.stopPropagation();
