@@ -226,6 +226,22 @@ def test_a_comment_is_sent_once_and_what_cannot_be_sent_stays(world, drawer):
     assert [one["body"] for one in world.ada.get("comments/", task=f"{world.key}-1")["results"]] == ["Said once"]
 
 
+def test_an_open_task_names_the_page_and_back_leaves_its_dialogs(world, drawer):
+    drawer.locator("summary", has_text="Priority").first.click()
+    drawer.get_by_role("checkbox", name="None").check()
+    expect(drawer.locator("summary.on")).to_have_count(1)
+    expect(drawer).to_have_title(f"{world.key}-1 · TicketHub")
+    drawer.locator("summary", has_text="More").click()
+    drawer.get_by_role("button", name="Delete").click()
+    expect(drawer.get_by_role("dialog")).to_be_visible()
+
+    drawer.go_back()
+
+    expect(drawer.get_by_role("dialog")).to_have_count(0)
+    drawer.get_by_role("button", name="Close the task").click()
+    expect(drawer).to_have_title(f"{world.project['name']} · TicketHub")
+
+
 def test_tasks_are_related_and_divided(world, drawer):
     world.task("Buy oil")
     related = drawer.get_by_role("region", name="Related tasks")

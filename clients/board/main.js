@@ -52,7 +52,10 @@ class App {
     this.body.id = "main";
     mount();
     [this.me] = await Promise.all([this.#get("users/me/"), this.#loadProjects()]);
-    addEventListener("popstate", () => this.route());
+    addEventListener("popstate", () => {
+      this.#closeDialogs();
+      this.route();
+    });
     addEventListener("projects", () => this.#loadProjects().then(() => this.#drawTop()));
     document.addEventListener("keydown", (event) => this.#shortcut(event));
     this.route();
@@ -77,6 +80,7 @@ class App {
     if (this.opened?.isReady) {
       this.#openView(view);
       this.#openTask(task);
+      document.title = `${task ?? this.opened.store.project.name} · TicketHub`;
       this.opened.bar.draw();
       this.opened.selection.narrow(matcher(filters, this.opened.store));
       this.#drawTop();
@@ -130,7 +134,6 @@ class App {
 
   #openView(name) {
     const { store, selection, bar } = this.opened;
-    document.title = `${store.project.name} · TicketHub`;
     if (this.opened.name === name) return;
     this.opened.view?.close();
     this.opened.name = name;
@@ -152,7 +155,6 @@ class App {
     this.opened.drawer = { ...openDrawer(store, key), key };
     document.body.append(this.opened.drawer.element);
     this.opened.drawer.element.focus();
-    document.title = `${key} · TicketHub`;
   }
 
   // --- What comes ---
@@ -225,12 +227,17 @@ class App {
     draw();
   }
 
+  /** They are about what is left. */
+  #closeDialogs() {
+    for (const box of document.querySelectorAll("dialog")) box.close();
+  }
+
   #end(store, reason) {
     if (this.opened?.store !== store) return;
     if (reason === "signed_out") return leave();
     this.#closeProject();
     this.opened = { store: { key: store.key, close() {} }, isReady: false, isClosed: true };
-    for (const box of document.querySelectorAll("dialog")) box.close();
+    this.#closeDialogs();
     const words = ENDS[reason] ?? "This board is closed";
     this.body.replaceChildren(
       h(
