@@ -123,6 +123,7 @@ def test_a_wrong_password_is_told_and_a_right_one_opens_the_address_that_was_ask
     page.goto(f"{world.path}?task={world.key}-1")
     log_in(page, world.ada.email, "wrong")
     expect(page.get_by_role("alert").filter(has_text="No active account")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_focused()
 
     log_in(page, world.ada.email)
 

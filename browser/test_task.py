@@ -174,6 +174,7 @@ def test_comments_of_others_come_at_once_and_one_s_own_can_be_edited(world, draw
     own.get_by_role("button", name="Delete the comment").click()
     drawer.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     expect(own).to_have_count(0)
+    assert drawer.evaluate("document.activeElement !== document.body")
     assert [one["body"] for one in world.ada.get("comments/", task=f"{world.key}-1")["results"]] == [
         "Which **gate**, @ada?"
     ]
@@ -291,6 +292,7 @@ def test_a_deleted_task_leaves_the_board_and_says_so_in_an_open_drawer(world, dr
 
     expect(drawer.locator(".card")).to_have_count(0)
     expect(drawer.get_by_role("complementary")).to_have_count(0)
+    expect(drawer.get_by_role("main")).to_be_focused()
     expect(other.get_by_text(f"{world.key}-1 was deleted.")).to_be_visible()
     for left, words in zip(other.get_by_label("Not saved").all(), ["A long text", "A long comment"], strict=True):
         expect(left).to_have_value(words)

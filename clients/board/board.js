@@ -94,11 +94,9 @@ export function boardView(store, selection) {
     );
     if (before) glide(before);
     const [card, ...beside] = focused;
-    if (card && !card.isConnected)
-      [...beside, root]
-        .find((one) => one?.isConnected)
-        .querySelector("a")
-        ?.focus();
+    if (!card || card.isConnected) return;
+    const near = [...beside, root].find((one) => one?.isConnected).querySelector("a");
+    (near ?? root.closest("[tabindex]")).focus();
   }
 
   /** The card that has the focus, and those that get it should that one go. */

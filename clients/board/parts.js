@@ -100,11 +100,13 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
     failure,
     act && h("footer", h("button", { type: "button", onclick: close }, "Cancel"), h("button", { class: kind }, button)),
   );
-  const box = h(
-    "dialog",
-    { class: wide ? "wide" : "", "aria-label": title, onclose: () => (closing.abort(), box.remove()) },
-    form,
-  );
+  const onclose = () => {
+    closing.abort();
+    box.remove();
+    const isLost = document.activeElement === document.body; // what had the focus before is gone
+    if (isLost) /** @type {HTMLElement} */ (document.querySelector(".drawer, main")).focus();
+  };
+  const box = h("dialog", { class: wide ? "wide" : "", "aria-label": title, onclose }, form);
   document.body.append(box);
   box.showModal();
   return box;

@@ -51,6 +51,7 @@ async function send(event) {
   const form = event.target;
   const said = form.querySelector("[role=alert]");
   const button = form.querySelector("button:not([type])");
+  const focused = /** @type {HTMLElement} */ (document.activeElement); // a button that is disabled loses it
   said.textContent = "";
   button.disabled = true;
   try {
@@ -59,4 +60,5 @@ async function send(event) {
     said.textContent = reasons(error);
   }
   button.disabled = false;
+  focused.focus();
 }
