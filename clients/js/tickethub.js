@@ -263,9 +263,14 @@ class Rest {
   }
 
   async #sendSigned(method, path, options) {
-    const token = await this.token();
-    const response = await this.#send(method, path, options, token);
-    return response.status === 401 ? this.#send(method, path, options, await this.token(token)) : response;
+    let token = await this.token();
+    let response = await this.#send(method, path, options, token);
+    // Of those that share a login another may have got a token that is over by now as well.
+    for (let left = this.#shared ? 2 : 1; left && response.status === 401; left--) {
+      token = await this.token(token);
+      response = await this.#send(method, path, options, token);
+    }
+    return response;
   }
 
   async #send(method, path, { json, params = {}, headers, signal }, token) {

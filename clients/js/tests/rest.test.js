@@ -85,6 +85,19 @@ test("clients that share a login renew it once, and a third takes what they got"
   await assert.rejects(new TicketHub(server.url, { fetch: server.fetch, shared }).load("tasks/"), SignedOut);
 });
 
+test("what another one got of a shared login may be over as well, and is renewed", async () => {
+  let tokens = { access: "a0", refresh: "r0" };
+  const shared = { read: () => tokens, alone: (act) => act() };
+  const onTokens = (access, refresh) => (tokens = { access, refresh });
+  const [early, other] = [1, 2].map(() => new TicketHub(server.url, { fetch: server.fetch, shared, onTokens }));
+  await early.load("tasks/", { project: "DEMO" });
+  for (const tab of [other, early]) {
+    server.valid.clear();
+    await tab.load("tasks/", { project: "DEMO" });
+  }
+  assert.deepEqual([server.issued, tokens.access], [{ "auth/token/refresh/": 2 }, "a2"]);
+});
+
 test("a refresh outlives whoever asked for it", async () => {
   server.valid.clear();
   const { fetch } = server;
