@@ -58,8 +58,10 @@ class Window:
         self.was_answered.set()
 
     def has_room(self, size):
-        """Whether so much more may be sent to who catches up. The other half is for what happens meanwhile."""
-        return not self.unanswered or self.unanswered + size <= self.size // 2
+        """Whether so much more may be sent to who catches up. The other half is for what happens meanwhile: of that
+        some is always unanswered, so that what is larger by itself does not wait for nothing to be.
+        """
+        return self.unanswered <= max(self.size // 2 - size, self.size // 8)
 
 
 class LineConsumer(AsyncWebsocketConsumer):
@@ -175,11 +177,11 @@ class LineConsumer(AsyncWebsocketConsumer):
     async def room(self, size):
         """Wait until the client has answered for enough, so that catching up does not run it over by so many bytes."""
         try:
-            async with asyncio.timeout(self.limits["ROOM_WITHIN"]):
-                while not self.window.has_room(size):  # others who waited as well may have filled it by now
-                    self.window.was_answered.clear()
-                    if not self.window.pings:
-                        await self.ping()
+            while not self.window.has_room(size):  # others who waited as well may have filled it by now
+                self.window.was_answered.clear()
+                if not self.window.pings:
+                    await self.ping()
+                async with asyncio.timeout(self.limits["ROOM_WITHIN"]):
                     await self.window.was_answered.wait()
         except TimeoutError:
             await self.fail(4408, "too_slow", "The pings were not answered. Come back with the cursor.")

@@ -1,12 +1,16 @@
 """The window: how much may be unanswered, of what happens and of what one catches up with."""
 
+import asyncio
 import json
+import time
 
 import pytest
 from channels.db import database_sync_to_async
 
-from projects.tests.factories import ProjectFactory
+from projects.tests.factories import LabelFactory, ProjectFactory
 from realtime import reader
+from realtime.consumers import Window
+from realtime.frames import Place
 from realtime.models import Event
 from realtime.tests.conftest import open_line
 from tasks.tests.factories import TaskFactory
@@ -57,8 +61,27 @@ async def test_catching_up_waits_for_the_pongs(project, ada, settings):
         assert [frame["seq"] for frame in await line.hear_all(20)] == list(range(9, 29))
 
 
+async def test_a_batch_has_so_many_bytes_of_which_a_letter_may_take_three(project, monkeypatch):
+    monkeypatch.setattr(reader, "BATCH_SIZE", 10_000)
+    head = await in_db(newest)(project)
+    for _ in range(4):
+        await in_db(TaskFactory)(project=project, description="語" * 2_000)
+    batch = await reader.events_after(project.pk, Place(head.seq, head.nonce))
+    assert len(batch.frames) == 2
+
+
+@pytest.mark.parametrize(
+    ("unanswered", "size", "has_room"),
+    [(0, 1, True), (0, 5_000, True), (30, 20, True), (30, 21, False), (12, 5_000, True), (13, 5_000, False)],
+)
+def test_the_other_half_is_for_what_happens_meanwhile(unanswered, size, has_room):
+    """Of 100. What does not fit into a half has an eighth to wait for."""
+    window = Window(100)
+    window.add(unanswered)
+    assert window.has_room(size) is has_room
+
+
 async def test_catching_up_leaves_room_for_what_happens_meanwhile(project, ada, settings, monkeypatch):
-    """The window counts bytes, of which a letter may take three."""
     monkeypatch.setattr(reader, "BATCH_SIZE", 6_000)
     settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 16_000}
     others = [await in_db(ProjectFactory)(key=key, viewer=ada) for key in ("BC", "CD")]
@@ -72,6 +95,39 @@ async def test_catching_up_leaves_room_for_what_happens_meanwhile(project, ada, 
         heard = [await line.hear() for _ in range(3 + 3 * 8)]
     events = [(frame["project"], frame["seq"]) for frame in heard if frame["type"] == "event"]
     assert sorted(events) == sorted((str(each.pk), seq) for each in (project, *others) for seq in range(9, 17))
+
+
+async def test_a_batch_larger_than_half_the_window_finds_room_among_other_events(project, ada, settings):
+    """Some of what happens on the line is always unanswered."""
+    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 16_000}
+    live = await in_db(ProjectFactory)(key="BC", viewer=ada)
+    cursor = (await in_db(newest)(project)).cursor
+    await in_db(TaskFactory)(project=project, description="x" * 10_000)
+    async with open_line(ada, project="BC") as line:
+        await line.say(type="subscribe", project="AB", after=cursor)
+        kinds = []
+        for number in range(10):
+            await in_db(LabelFactory)(project=live, name=str(number))
+            kinds.append(await line.hear())
+    assert str(project.pk) in {frame["project"] for frame in kinds if frame["type"] == "event"}
+
+
+async def test_each_pong_gives_who_catches_up_more_time(project, ada, settings, monkeypatch):
+    monkeypatch.setattr(reader, "BATCH", 3)
+    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000, "ROOM_WITHIN": 0.5}
+    cursor = (await in_db(newest)(project)).cursor
+    for _ in range(20):
+        await in_db(TaskFactory)(project=project, description="x" * 2_000)
+    async with open_line(ada, project="AB", after=cursor) as line:
+        began, seen = time.monotonic(), []
+        while len(seen) < 20:
+            frame = json.loads(await line.communicator.receive_from(5))
+            if frame["type"] == "ping":
+                await asyncio.sleep(0.3)
+                await line.say(type="pong")
+            seen += [frame["seq"]] if frame["type"] == "event" else []
+    assert seen == list(range(9, 29))
+    assert time.monotonic() - began > 0.5
 
 
 async def test_catching_up_without_pongs_ends(project, ada, settings, monkeypatch):
