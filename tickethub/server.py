@@ -92,6 +92,10 @@ class Server(Daphne):
         if channel := getattr(protocol, "channel", None):
             channel.has_asked = True
 
+    def protocol_disconnected(self, protocol):
+        if protocol in self.connections:  # else it was answered, and is forgotten
+            super().protocol_disconnected(protocol)
+
     def create_application(self, protocol, scope):
         """Give the application a way to write bytes to a WebSocket, and let it know whether the server is to end."""
         scope["state"] = {"is_draining": self.is_draining}

@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import websockets
 from django.apps import apps
 
 from tickethub.env import BASE_DIR
+from tickethub.server import Server
 from tickethub.tests.served import PERSON, served
 
 IMPATIENT = "from tickethub import server; import sys; server.DRAIN_WITHIN, server.END_WITHIN = 1, {}; " + (
@@ -175,20 +177,64 @@ def test_nor_does_one_that_comes_when_it_alone_is_waited_for(tmp_path):
         assert server.process.wait(5) == 1
 
 
-UNSWEPT = (
-    "from tickethub import server; import sys; server.Daphne.application_checker = lambda self: None;"
-    "line = server.CommandLine(); line.run(sys.argv[1:]); print('kept:', len(line.server.connections))"
-)
+UNSWEPT = """
+import sys
+from tickethub import server
+
+def note(*args, disconnected=server.Daphne.protocol_disconnected):
+    try:
+        disconnected(*args)
+    except KeyError as error:
+        unknown.append(error)
+
+unknown, server.Daphne.protocol_disconnected = [], note
+server.Daphne.application_checker = lambda self: None
+line = server.CommandLine()
+line.run(sys.argv[1:])
+print("kept:", len(line.server.connections), "unknown:", len(unknown))
+"""
 
 
-def test_nothing_is_kept_of_a_request_that_was_answered(tmp_path):
+def test_nothing_is_kept_of_a_request_that_was_answered(tmp_path, monkeypatch):
+    """Nor of a WebSocket that was refused."""
+    monkeypatch.setenv("THROTTLING", "true")
+    monkeypatch.setenv("THROTTLE_SOCKET", "1/min")
     with served(tmp_path, "-c", UNSWEPT) as server:
         with registered(server) as client:
             for path in ("projects/", "nothing/", "schema/"):
                 client.get(path)
+        for status in (101, 429, 429):
+            assert handshake(server) == status
         server.process.terminate()
         assert server.process.wait(10) == 0
-    assert (tmp_path / "log").read_text().splitlines()[-1] == "kept: 0"
+    assert (tmp_path / "log").read_text().splitlines()[-1] == "kept: 0 unknown: 0"
+
+
+@pytest.mark.parametrize(
+    ("details", "end", "is_forgotten"),
+    [
+        ({"disconnected": 1}, lambda done: done.set_result(None), True),
+        ({}, lambda done: done.set_result(None), False),
+        ({"disconnected": 1}, lambda done: done.set_exception(ZeroDivisionError()), False),
+        ({"disconnected": 1}, lambda done: done.cancel(), False),
+    ],
+)
+def test_what_failed_is_left_to_daphne_which_tells_of_it(details, end, is_forgotten):
+    server, done = Server.__new__(Server), Future()
+    server.connections = {"a request": details}
+    end(done)
+    server.forget("a request", done)
+    assert (server.connections == {}) is is_forgotten
+
+
+def handshake(server):
+    """The status that a WebSocket is answered with, which leaves at once."""
+    with socket.create_connection(server.address.split(":")) as line:
+        line.sendall(
+            b"GET /ws/v1/ HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+        )
+        return int(line.recv(1000).split()[1])
 
 
 @pytest.fixture
