@@ -20,19 +20,20 @@ def ring(projects=(), users=()):
 
     A request does not wait for that, which the event loop sees to that waits for it. Whoever has no event loop does.
     """
-    message = news(projects, users)
-    if loop := attending_loop():
-        asyncio.run_coroutine_threadsafe(attempt(message), loop)
-    else:
-        async_to_sync(attempt)(message)
+    begin(attempt, news(projects, users))
 
 
 def check():
     """Raise whatever the channel layer raises when it is not there."""
+    if sending := begin(send, news()):
+        sending.result()
+
+
+def begin(send, message):
+    """Have the event loop that waits for this thread send a message, and give the future of that; or else send it."""
     if loop := attending_loop():
-        asyncio.run_coroutine_threadsafe(send(news()), loop).result()
-    else:
-        async_to_sync(send)(news())
+        return asyncio.run_coroutine_threadsafe(send(message), loop)
+    return async_to_sync(send)(message)
 
 
 def news(projects=(), users=()):
@@ -48,5 +49,8 @@ async def attempt(message):
 
 
 async def send(message):
-    async with asyncio.timeout(PATIENCE):
-        await get_channel_layer().group_send(GROUP, message)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await get_channel_layer().group_send(GROUP, message)
+    except TimeoutError:  # which has no words
+        raise TimeoutError(f"no answer within {PATIENCE} s") from None
