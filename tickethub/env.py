@@ -18,10 +18,13 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
 NUMBER = re.compile(r"[1-9][0-9]{0,5}|1000000")
-HOST = re.compile(r"\*|\.?[\w-]+(\.[\w-]+)*|\[[0-9a-f:.]+\]", re.ASCII | re.IGNORECASE)
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([\w.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?", re.ASCII)
+HOST = re.compile(r"\*|\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]", re.ASCII | re.IGNORECASE)
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?", re.ASCII | re.IGNORECASE)
+ASCII = ", with xn--… for what has other letters than a to z"
 MAILBOX = re.compile(r"[^@\s]+@[^@\s]+")
-REDIS = re.compile(r"rediss?://([^/?#]*@)?[^/?#@:][^/?#@]*(/[0-9]*)?(\?[^#]*)?|unix://([^/?#]*@)?/[^?#]+(\?[^#]*)?")
+REDIS = re.compile(
+    r"rediss?://([^/?#]*@)?([^/?#@:][^/?#@]*(/([0-9]+/?)?)?|/[0-9]+)(\?[^#]*)?|unix://([^/?#]*@)?/[^?#]+(\?[^#]*)?"
+)
 RATE = re.compile(r"[1-9][0-9]*/(second|sec|s|minute|min|m|hour|h|day|d)")
 
 DEVELOPMENT_FILE = """\
@@ -113,24 +116,33 @@ def url(name, schemes, default=""):
 def origin(name, default=""):
     """An address of http or https without a path, or nothing."""
     value = url(name, ["https", "http"], default).rstrip("/")
-    if not value or ORIGIN.fullmatch(value):
+    if not value or is_origin(value):
         return value
-    raise ImproperlyConfigured(f"{name} must be an address without a path, such as https://tickets.example.org.")
+    raise ImproperlyConfigured(f"{name} must be an address without a path, such as https://tickets.example.org{ASCII}.")
+
+
+def is_origin(value):
+    try:
+        return bool(ORIGIN.fullmatch(value)) and urlsplit(value).port != 0
+    except ValueError:  # a port beyond the last, or an IPv6 address that is none
+        return False
 
 
 def origins(name):
     """A comma-separated list of addresses without a path."""
-    return each_of(name, "", ORIGIN, "addresses without a path, such as https://app.example.org")
+    found = [word.rstrip("/") for word in words(name)]
+    return each_of(name, found, is_origin, f"addresses without a path, such as https://app.example.org{ASCII}")
 
 
 def hosts(name, default=""):
     """A comma-separated list of host names, as ALLOWED_HOSTS has them."""
-    return each_of(name, default, HOST, "host names, such as tickets.example.org, without https:// and without a port")
+    what = f"host names, such as tickets.example.org, without https:// and without a port{ASCII}"
+    return each_of(name, words(name, default), HOST.fullmatch, what)
 
 
-def each_of(name, default, pattern, what):
-    for word in (found := words(name, default)):
-        if not pattern.fullmatch(word):
+def each_of(name, found, fits, what):
+    for word in found:
+        if not fits(word):
             raise ImproperlyConfigured(f"{name} must be a comma-separated list of {what}, not {word!r}.")
     return found
 

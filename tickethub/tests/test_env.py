@@ -132,6 +132,10 @@ def test_a_development_file_is_for_its_owner_and_never_in_place_of_another(envir
 # --- What a setting can be ---
 
 
+# Addresses with a port or a host that cannot be.
+WRONG = ("https://h:99999", "https://[1]", "https://[::1::2]", "https://a_b", "https://bücher.example")
+
+
 @pytest.mark.parametrize(
     ("value", "read", "expected"),
     [
@@ -146,7 +150,8 @@ def test_a_development_file_is_for_its_owner_and_never_in_place_of_another(envir
         ("redis://h", lambda: env.url("X", ["redis"]), "redis://h"),
         ("", lambda: env.origin("X"), ""),
         ("https://h:8443/", lambda: env.origin("X"), "https://h:8443"),
-        ("http://[::1]:8000, app://h", lambda: env.origins("X"), ["http://[::1]:8000", "app://h"]),
+        ("https://[2001:DB8::1]", lambda: env.origin("X"), "https://[2001:DB8::1]"),
+        ("http://[::1]:8000, app://h/", lambda: env.origins("X"), ["http://[::1]:8000", "app://h"]),
         ("h.example, .h-1.example,[::1],*", lambda: env.hosts("X"), ["h.example", ".h-1.example", "[::1]", "*"]),
         ("", lambda: env.sender("X", "TicketHub <t@localhost>"), "TicketHub <t@localhost>"),
         ("t@h", lambda: env.sender("X", ""), "t@h"),
@@ -155,7 +160,12 @@ def test_a_development_file_is_for_its_owner_and_never_in_place_of_another(envir
             (address, lambda: env.redis("X"), address)
             for address in (
                 *["redis://h", "redis://h:1/0", "redis://u:p%23@[::1]:1/0", "unix:///run/redis.sock?db=1"],
-                *["rediss://:p@h?ssl_ca_certs=/etc/ca.pem", "unix://u:p@/run/redis.sock"],
+                *[
+                    "rediss://:p@h?ssl_ca_certs=/etc/ca.pem",
+                    "unix://u:p@/run/redis.sock",
+                    "redis://h:1/0/",
+                    "redis:///0",
+                ],
             )
         ),
         ("debug", lambda: env.choice("X", "INFO", ["DEBUG", "INFO"]), "DEBUG"),
@@ -181,12 +191,15 @@ def test_a_setting_is_read(environment, value, read, expected):
         ("5/fortnight", lambda: env.rate("X", "1/s")),
         ("localhost:6379", lambda: env.url("X", ["redis"])),
         ("redis", lambda: env.url("X", ["redis"])),
-        *((hosts, lambda: env.hosts("X")) for hosts in ("https://h", "h:443", "h, h/", "a b", "http://*")),
+        *(
+            (hosts, lambda: env.hosts("X"))
+            for hosts in ("https://h", "h:443", "h, h/", "a b", "http://*", "a_b", "bücher")
+        ),
         *(
             (address, lambda: env.origin("X"))
-            for address in ("h", "ftp://h", "https://", "https://h/path", "https://h?x", "https://[::1")
+            for address in ("h", "ftp://h", "https://", "https://h/path", "https://h?x", "https://[::1", *WRONG)
         ),
-        *((listed, lambda: env.origins("X")) for listed in ("h", "https://h, h", "https://h/", "https://")),
+        *((listed, lambda: env.origins("X")) for listed in ("h", "https://h, h", "https://h/path", "https://", *WRONG)),
         *((given, lambda: env.sender("X", "")) for given in ("garbage", "a, b <a@h>", "a@", "A <a b@h>", "@h")),
         ("LOUD", lambda: env.choice("X", "INFO", ["DEBUG", "INFO"])),
         ("mysql://h/n", lambda: env.database("X", "sqlite:///x")),
