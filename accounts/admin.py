@@ -48,7 +48,7 @@ def all_or_nothing(view):
         except (IntegrityError, ObjectNotUpdated, Overtaken):  # two requests at once: the forms let both pass
             words = "Somebody else has just made the same, or removed what this names."
         except CANNOT_BE_ASKED:
-            logger.warning("The admin cannot do what it was asked for", exc_info=True)
+            logger.exception("The admin cannot do what it was asked for")
             words = "This cannot be done as it was asked for."
         forget_messages(request)
         self.message_user(request, words, messages.ERROR)
