@@ -14,6 +14,7 @@ from accounts.tests.factories import UserFactory, log_in
 from projects.tests.factories import ProjectFactory
 from realtime import reader
 from realtime.hub import Hub
+from realtime.models import Event
 from realtime.tests.described import check_heard, check_said
 from tickethub.asgi import application
 
@@ -75,6 +76,10 @@ async def open_line(user=None, **subscription):
         yield line
     finally:
         await communicator.disconnect()
+
+
+def newest(project):
+    return Event.objects.newest(project.pk)
 
 
 @pytest.fixture

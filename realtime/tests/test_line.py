@@ -14,7 +14,7 @@ from projects.models import Membership
 from projects.tests.factories import LabelFactory, ProjectFactory
 from realtime import consumers
 from realtime.models import Event
-from realtime.tests.conftest import open_line, token_of
+from realtime.tests.conftest import newest, open_line, token_of
 from tasks.tests.factories import TaskFactory
 from tickethub.asgi import application
 
@@ -31,10 +31,6 @@ def ada():
 @pytest.fixture
 def project(ada):
     return ProjectFactory(key="AB", owner=ada)
-
-
-def newest(project):
-    return Event.objects.newest(project.pk)
 
 
 async def test_a_token_opens_the_line_and_says_until_when(ada):
