@@ -19,6 +19,15 @@ in_db = database_sync_to_async
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("hub")]
 
 
+@pytest.fixture
+async def cursor_of_old(project):
+    """A cursor after which 20 tasks were made."""
+    cursor = (await in_db(newest)(project)).cursor
+    for _ in range(20):
+        await in_db(TaskFactory)(project=project, description="x" * 2_000)
+    return cursor
+
+
 async def hear_until_closed(line):
     """All frames, none of them answered, and the code of the close."""
     frames = []
@@ -42,12 +51,9 @@ async def test_a_reader_who_answers_nothing_is_closed_and_comes_back_without_los
     assert [frame["seq"] for frame in events + rest] == list(range(10, 30))
 
 
-async def test_catching_up_waits_for_the_pongs(project, ada, settings):
+async def test_catching_up_waits_for_the_pongs(cursor_of_old, ada, settings):
     settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000}
-    cursor = (await in_db(newest)(project)).cursor
-    for _ in range(20):
-        await in_db(TaskFactory)(project=project, description="x" * 2_000)
-    async with open_line(ada, project="AB", after=cursor) as line:
+    async with open_line(ada, project="AB", after=cursor_of_old) as line:
         assert [frame["seq"] for frame in await line.hear_all(20)] == list(range(10, 30))
 
 
@@ -96,20 +102,17 @@ async def test_a_batch_larger_than_half_the_window_finds_room_among_other_events
     await in_db(TaskFactory)(project=project, description="x" * 10_000)
     async with open_line(ada, project="BC") as line:
         await line.say(type="subscribe", project="AB", after=cursor)
-        kinds = []
+        heard = []
         for number in range(10):
             await in_db(LabelFactory)(project=live, name=str(number))
-            kinds.append(await line.hear())
-    assert str(project.pk) in {frame["project"] for frame in kinds if frame["type"] == "event"}
+            heard.append(await line.hear())
+    assert str(project.pk) in {frame["project"] for frame in heard if frame["type"] == "event"}
 
 
-async def test_each_pong_gives_who_catches_up_more_time(project, ada, settings, monkeypatch):
+async def test_each_pong_gives_who_catches_up_more_time(cursor_of_old, ada, settings, monkeypatch):
     monkeypatch.setattr(reader, "BATCH", 3)
     settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000, "ROOM_WITHIN": 0.5}
-    cursor = (await in_db(newest)(project)).cursor
-    for _ in range(20):
-        await in_db(TaskFactory)(project=project, description="x" * 2_000)
-    async with open_line(ada, project="AB", after=cursor) as line:
+    async with open_line(ada, project="AB", after=cursor_of_old) as line:
         began, seen = time.monotonic(), []
         while len(seen) < 20:
             frame = json.loads(await line.communicator.receive_from(5))
@@ -121,12 +124,9 @@ async def test_each_pong_gives_who_catches_up_more_time(project, ada, settings, 
     assert time.monotonic() - began > 0.5
 
 
-async def test_catching_up_without_pongs_ends(project, ada, settings, monkeypatch):
+async def test_catching_up_without_pongs_ends(cursor_of_old, ada, settings, monkeypatch):
     monkeypatch.setattr(reader, "BATCH", 3)
     settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 20_000, "ROOM_WITHIN": 0.1}
-    cursor = (await in_db(newest)(project)).cursor
-    for _ in range(20):
-        await in_db(TaskFactory)(project=project, description="x" * 2_000)
-    async with open_line(ada, project="AB", after=cursor) as line:
+    async with open_line(ada, project="AB", after=cursor_of_old) as line:
         frames, code = await hear_until_closed(line)
     assert (frames[-1]["code"], code) == ("too_slow", 4408)
