@@ -4,11 +4,13 @@ import hashlib
 import re
 import secrets
 from functools import cache
+from uuid import uuid4
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import connection, models, transaction
+from django.db.models.functions import UUID4
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -97,6 +99,8 @@ class Project(TrackedModel):
     description = models.TextField(max_length=10_000, blank=True, default="")
     archived_at = models.DateTimeField(null=True, blank=True)
     updated_at = models.DateTimeField(auto_now=True)
+    # Shown to nobody: who could guess the ids of what is imported could ask for them, or take them before.
+    import_key = models.UUIDField(default=uuid4, db_default=UUID4(), editable=False)
 
     objects = ProjectQuerySet.as_manager()
 

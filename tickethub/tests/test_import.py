@@ -2,14 +2,18 @@
 
 import json
 import random
+from importlib import import_module
+from uuid import uuid5
 
 import pytest
+from django.apps import apps
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.tests.checks import nothing_changes, undone
 from accounts.tests.factories import UserFactory
 from comments.models import Comment
+from projects.models import Project
 from projects.tests.factories import ProjectFactory
 from realtime.models import Event
 from realtime.things import THINGS
@@ -189,6 +193,27 @@ def test_one_file_goes_into_two_projects(project, ada):
 
     for each in (project, other):
         assert take(read(native({}, {})), each, ada).made["tasks"] == 2
+
+
+def test_no_id_of_an_imported_task_can_be_guessed(project, ada):
+    """A client may make ids: it would learn by its 409 what was imported, or keep a file out by taking them before."""
+    take(read(native({})), project, ada)
+
+    assert project.tasks.get().pk == uuid5(project.import_key, "tickethub:x1")
+    assert str(project.import_key) not in json.dumps([event.object for event in Event.objects.all()])
+    assert project.import_key not in {project.pk, ProjectFactory().import_key}
+
+
+def test_what_was_imported_before_there_were_keys_is_known_again(project, ada):
+    before, other = ProjectFactory(import_key=project.import_key, owner=ada), TaskFactory().project
+    keys = Project.objects.in_bulk()
+    TaskFactory(project=before, id=uuid5(before.pk, "tickethub:x1"))
+
+    import_module("tasks.migrations.0012_import_keys").keep_ids(apps, None)
+
+    assert take(read(native({})), Project.objects.get(pk=before.pk), ada).standing == 1
+    for each in (project, other):
+        assert Project.objects.get(pk=each.pk).import_key == keys[each.pk].import_key
 
 
 def test_lines_without_an_id_are_known_by_their_title(project, ada):

@@ -125,7 +125,7 @@ class Import:
 
     def id_of(self, source_id):
         own = as_uuid(source_id) if self.file.source == "tickethub" else None
-        return own if own in self.here else uuid5(self.project.pk, f"{self.file.source}:{source_id}")
+        return own if own in self.here else uuid5(self.project.import_key, f"{self.file.source}:{source_id}")
 
     # --- What becomes of them ---
 
