@@ -4,7 +4,7 @@ from django.apps import apps
 from django.db import models, router, transaction
 from django.db.models.deletion import Collector
 from django.db.models.functions import Coalesce
-from django.db.models.signals import pre_delete
+from django.db.models.signals import post_save, pre_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -105,7 +105,29 @@ class SpentId(models.Model):
         return str(self.pk)
 
 
+class SpentKey(models.Model):
+    """The key of a deleted project. A new one of that key numbers on from there, so that none names two tasks."""
+
+    key = models.CharField(max_length=10, primary_key=True)
+    last_number = models.PositiveIntegerField()
+
+    def __str__(self):
+        return f"{self.key} at {self.last_number}"
+
+
 @receiver(pre_delete, sender=Project)
-def spend_ids(sender, instance, **kwargs):
+def spend_ids_and_key(sender, instance, **kwargs):
     ids = instance.tasks.values_list("pk", flat=True)
     SpentId.objects.bulk_create((SpentId(pk) for pk in ids.iterator()), batch_size=1000)
+    if last_number := Board.objects.filter(pk=instance.pk).values_list("last_number", flat=True).first():
+        spent = SpentKey(key=instance.key, last_number=last_number)
+        SpentKey.objects.bulk_create(
+            [spent], update_conflicts=True, unique_fields=["key"], update_fields=["last_number"]
+        )
+
+
+@receiver(post_save, sender=Project)
+def go_on_with_key(sender, instance, created, raw, **kwargs):
+    """Have a new project number its tasks after those of a deleted one of its key, which it waited for if need be."""
+    if created and not raw and (spent := SpentKey.objects.filter(pk=instance.key).first()):
+        Board.objects.create(project=instance, last_number=spent.last_number, deleted=spent.last_number)

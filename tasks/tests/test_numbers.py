@@ -3,7 +3,9 @@
 import pytest
 from django.db import transaction
 
+from projects.models import Project
 from projects.tests.factories import ProjectFactory
+from tasks.board import Board
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
 
@@ -37,6 +39,21 @@ def test_after_all_tasks_are_deleted_numbers_go_on(api, project):
     task = make(api, project).json()
     assert api.post(f"{TASKS}bulk/", {"ids": [task["id"]], "delete": True}).status_code == 204
     assert make(api, project).json()["number"] == 2
+
+
+def test_a_key_that_is_taken_again_names_no_task_of_before(api, project, member):
+    def taken_again():
+        Project.objects.get(key="PROJ").delete()
+        return ProjectFactory(key="PROJ", member=member)
+
+    assert [make(api, project).json()["key"] for _ in range(2)] == ["PROJ-1", "PROJ-2"]
+    assert make(api, taken_again()).json()["key"] == "PROJ-3"
+    assert api.get(f"{TASKS}PROJ-1/", headers={"If-None-Match": '"1"'}).status_code == 404
+    taken_again().delete()  # without a task
+    project = ProjectFactory(key="PROJ", member=member)
+    assert make(api, project).json()["key"] == "PROJ-4"
+    assert api.get(TASKS, {"project": "PROJ"}).json()["count"] == 1
+    assert not Board.recount(project.pk)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from projects.models import Invitation, Label, Membership, Project, Status
 from projects.tests.factories import LabelFactory, MembershipFactory, StatusFactory
 from realtime.models import Event, Stream
 from tasks.board import Board
-from tasks.bulk import SpentId
+from tasks.bulk import SpentId, SpentKey
 from tasks.models import Task, TaskRelation
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 from tickethub import transactions
@@ -88,7 +88,7 @@ def corner(desk):
 def test_every_model_of_ours_is_in_the_admin_but_for_the_counters():
     apps_of_ours = {"accounts", "projects", "tasks", "comments", "realtime"}
     models = {model for model in apps.get_models() if model._meta.app_label in apps_of_ours}
-    assert models == {*OURS, Board, SpentId}
+    assert models == {*OURS, Board, SpentId, SpentKey}
     assert set(admin.site._registry) == {*OURS, Group}
 
 
