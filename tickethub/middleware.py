@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from django.contrib.messages.middleware import MessageMiddleware as DjangoMessageMiddleware
 from django.urls import Resolver404, resolve
 from django.utils import timezone
+from django.utils.cache import patch_vary_headers
 
 from tickethub import logs, metrics
 from tickethub.recording import SECRET_PATHS
@@ -63,6 +64,7 @@ class CacheControlMiddleware:
         if is_api(request):
             value = "no-store" if SECRET_PATHS.match(request.path) else "private, no-cache"
             response.headers.setdefault("Cache-Control", value)
+            patch_vary_headers(response, ["Authorization"])  # or one's cache would answer whoever logs in next
         return response
 
 

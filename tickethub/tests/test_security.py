@@ -236,6 +236,7 @@ def test_the_rest_of_the_api_is_for_one_person_who_asks_again(as_user):
     for path in ("projects/", f"projects/{project.pk}/", "tasks/", "nothing/"):
         answer = as_user(owner).get(f"/api/v1/{path}")
         assert answer.headers["Cache-Control"] == "private, no-cache"
+        assert "Authorization" in answer.headers["Vary"]  # and not who shares the browser's cache
 
 
 # --- Other origins ---
