@@ -359,10 +359,9 @@ def parameters_of_filters(view):
 
 def of_field(name, field):
     shape, style = form_of(field), {}
-    is_multiple = isinstance(field, forms.MultipleChoiceField | forms.ModelMultipleChoiceField)
-    if is_multiple or isinstance(field, BaseCSVField):
+    if isinstance(field, forms.MultipleChoiceField | forms.ModelMultipleChoiceField | BaseCSVField):
         shape = {"type": "array", "items": shape}
-        style = {"style": "form", "explode": is_multiple}  # `?a=1&a=2`, or `?a=1,2`
+        style = {"style": "form", "explode": True}  # `?a=1&a=2`
     return parameter(name, str(field.help_text), **shape) | style
 
 

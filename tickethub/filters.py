@@ -11,6 +11,7 @@ from django_filters import rest_framework as filters
 from django_filters.fields import IsoDateTimeField
 from django_filters.rest_framework import DjangoFilterBackend
 from django_filters.utils import translate_validation
+from django_filters.widgets import CSVWidget
 from rest_framework.exceptions import ValidationError
 
 
@@ -52,7 +53,7 @@ class StrictFilterBackend(DjangoFilterBackend):
     def asked(self, request, view):
         """The FilterSet of a request, which is valid. Raises ValidationError."""
         known = view.filterset_class.base_filters
-        repeatable = {name for name, each in known.items() if isinstance(each, filters.MultipleChoiceFilter)}
+        repeatable = {name for name, each in known.items() if isinstance(each, REPEATABLE)}
         refuse_unknown(request.query_params, {"limit", "offset", *known}, repeatable)
         refuse_blank(request.query_params, known)
         filterset = self.get_filterset(request, None, view)
@@ -156,11 +157,21 @@ class DayFilter(filters.DateFilter):
         super().__init__(*args, input_formats=["%Y-%m-%d"], **kwargs)
 
 
+class RepeatableCSVWidget(CSVWidget):
+    """Values between commas, or given one by one, as clients made from the description of the API send them."""
+
+    def value_from_datadict(self, data, files, name):
+        return ",".join(data.getlist(name)).split(",") if name in data else None
+
+
 class StableOrderingFilter(filters.OrderingFilter):
     """Ordering that ends in the id, so that pages neither repeat nor skip; rows without a value come last.
 
     Of a column that always has one this is not said: PostgreSQL would take no index for it backwards.
     """
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, widget=RepeatableCSVWidget, **kwargs)
 
     def filter(self, qs, value):
         if "" in value:
@@ -174,3 +185,6 @@ class StableOrderingFilter(filters.OrderingFilter):
         if not field.null:
             return name
         return F(field.name).desc(nulls_last=True) if name.startswith("-") else F(field.name).asc(nulls_last=True)
+
+
+REPEATABLE = (filters.MultipleChoiceFilter, StableOrderingFilter)  # filters that take a parameter given several times

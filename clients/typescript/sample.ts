@@ -93,7 +93,8 @@ assert.ok(late.error && "current" in late.error && late.error.current.assignees.
 await got(api.POST("/tasks/{id}/move/", { params: { path }, body: { status: status.slug } }));
 const changed = await got(api.POST("/tasks/bulk/", { body: { ids: [task.id, other.id], set: { priority: "urgent" } } }));
 assert.deepEqual(changed?.results.map((each) => each.priority), ["urgent", "urgent"]);
-const query = { project: key, status: [status.slug], assignee: ["me"], ordering: ["-priority" as const] };
+const ordering = ["-priority" as const, "number" as const];
+const query = { project: key, status: [status.slug], assignee: ["me"], ordering };
 assert.equal((await got(api.GET("/tasks/", { params: { query } }))).results[0]?.title, task.title);
 
 const relation = await got(api.POST("/relations/", { body: { source: other.id, target: task.id, type: "blocks" } }));

@@ -4,6 +4,7 @@ import itertools
 import random
 
 import pytest
+from django.http import QueryDict
 
 from tasks.filters import TaskFilter
 from tasks.models import Task
@@ -89,6 +90,13 @@ def test_two_fields_sort_one_within_the_other(api, tasks):
     assert rows == sorted(rows, key=lambda row: (-PRIORITIES.index(row["priority"]), row["number"]))
 
 
+def test_fields_given_one_by_one_order_as_those_between_commas(api, tasks):
+    whole = read_all(api, ordering="-priority,due_date,number")
+    assert read_all(api, ordering=["-priority", "due_date", "number"]) == whole
+    assert read_all(api, ordering=["-priority,due_date", "number"]) == whole
+    assert api.get(TASKS, {"ordering": ["number", "title"]}).status_code == 400
+
+
 def test_ordering_goes_with_filters(api, tasks):
     rows = read_all(api, ordering="-number", priority=["low", "high"])
     numbers = [row["number"] for row in rows]
@@ -147,4 +155,5 @@ def test_tasks_of_one_assignee_are_newest_first_unless_ordered(api, project, mem
 @pytest.mark.parametrize("name", ["created_at", "updated_at", "priority", "number", "position"])
 def test_what_always_has_a_value_is_ordered_as_its_index_is(name):
     for ordering in (name, f"-{name}"):
-        assert "NULLS" not in str(TaskFilter({"ordering": ordering}, queryset=Task.objects.all()).qs.query)
+        asked = QueryDict(f"ordering={ordering}")
+        assert "NULLS" not in str(TaskFilter(asked, queryset=Task.objects.all()).qs.query)

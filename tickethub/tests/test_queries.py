@@ -63,7 +63,9 @@ def test_a_filter_without_a_value_never_gives_the_whole_list(client, path, param
             refused(response, 400, errors={parameter: "blank"})
 
 
-REPEATABLE = {("/api/v1/tasks/", name) for name in ("status", "status_category", "priority", "assignee", "label")}
+REPEATABLE = {
+    ("/api/v1/tasks/", name) for name in ("status", "status_category", "priority", "assignee", "label", "ordering")
+}
 
 
 @pytest.mark.parametrize(("path", "parameter"), CASES)
