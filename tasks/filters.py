@@ -9,18 +9,30 @@ from projects.filters import AskedBySomebodyMixin, InProjectFilter, NamedFilter,
 from projects.models import Label, Project, Status
 from tasks.models import Assignment, Task, TaskQuerySet, TaskRelation
 from tickethub.filters import AskedFilterSet, DayFilter, HasWord, MomentFilter, SearchFilter, StableOrderingFilter
+from tickethub.models import as_uuid
 
 PRIORITIES = [(priority.name.lower(), priority.label) for priority in Task.Priority]
 
 
-class PeopleField(forms.ModelMultipleChoiceField):
+class IdsField(forms.ModelMultipleChoiceField):
+    """Rows by id, in whatever form: Django compares them as texts."""
+
+    def clean(self, value):
+        return super().clean([str(as_uuid(item) or item) for item in value or []])
+
+
+class IdsFilter(filters.ModelMultipleChoiceFilter):
+    field_class = IdsField
+
+
+class PeopleField(IdsField):
     """People by id, or by the words `me` and `none`. Nobody has to be looked up to find themselves."""
 
     WORDS = frozenset({"me", "none"})
     user = None
 
     def clean(self, value):
-        value = ["me" if self.user and item == str(self.user.pk) else item for item in value or []]
+        value = ["me" if self.user and as_uuid(item) == self.user.pk else item for item in value or []]
         ids = [item for item in value if item not in self.WORDS]
         people = list(super().clean(ids)) if ids else []
         return people + [word for word in self.WORDS if word in value]
@@ -55,7 +67,7 @@ class TaskFilter(InProjectFilter):
     )
     priority = filters.MultipleChoiceFilter(choices=PRIORITIES, method="of_priority", help_text="Repeatable.")
     assignee = PeopleFilter(queryset=visible(User), method="assigned_to", help_text="Ids, `me` or `none`; repeatable.")
-    label = filters.ModelMultipleChoiceFilter(queryset=visible(Label), method="labelled", help_text="Ids; repeatable.")
+    label = IdsFilter(queryset=visible(Label), method="labelled", help_text="Ids; repeatable.")
     created_by = filters.ModelChoiceFilter(queryset=makers, help_text="Id of a person.")
     parent = filters.ModelChoiceFilter(queryset=visible(Task), help_text="Id of a task.")
     due_before = DayFilter(field_name="due_date", lookup_expr="lt", help_text="Due before this day.")

@@ -265,6 +265,20 @@ def test_a_value_out_of_sight_is_refused_as_one_that_does_not_exist(
     assert answers[0][0] == 400
 
 
+@pytest.mark.parametrize("form", [str.upper, "{{{}}}".format, "urn:uuid:{}".format, lambda pk: pk.replace("-", "")])
+def test_an_id_is_known_in_each_of_its_forms(find, board, project, member, owner, form):
+    everything = {"one", "two", "three", "four"}
+    for filters, found in [
+        ({"assignee": member.pk}, {"one", "two"}),
+        ({"assignee": owner.pk}, {"two", "four"}),
+        ({"label": board["bug"].pk}, {"one", "two"}),
+        ({"project": project.pk}, everything),
+        ({"parent": board["one"].pk}, {"two", "three"}),
+        ({"created_by": owner.pk}, {"two", "three"}),
+    ]:
+        assert find(**{name: form(str(pk)) for name, pk in filters.items()}) == found
+
+
 def test_a_mistyped_filter_does_not_return_everything(api, task):
     for name in ("statuses", "assignees", "Status", "title", "q", "page", "id", "status__slug", "due_date", "task"):
         answer = api.get(TASKS, {name: "todo"})
