@@ -8,10 +8,11 @@ from django.db.models import OuterRef, Subquery
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from accounts.authentication import SessionTokenAuthentication, session_of
-from accounts.models import Session
+from accounts.models import Session, User
 from projects.models import Project
 from realtime.frames import Batch, Frame, Place
 from realtime.models import Event, Stream
+from realtime.newest import find_with_newest
 from tickethub.errors import Gone
 
 BATCH = 200  # events
@@ -104,19 +105,19 @@ def valid(people):
 def grant(user_id, name, cursor):
     """The right of a user to follow the project of this id or key; None for what they may not see.
 
-    Raises ValueError for what is no cursor, Gone where the log does not reach back to it. The head is read before the
-    membership: a removal that the membership does not show yet is then sure to come after that head.
+    Raises ValueError for what is no cursor, Gone where the log does not reach back to it. The head and the membership
+    are of one moment: a removal that the membership does not show yet is sure to come after that head.
     """
-    project = Project.objects.named(name).first()
-    newest = project and Event.objects.newest(project.pk)
-    if newest is None or not project.memberships.filter(user=user_id).exists():
+    project = find_with_newest(name, User(pk=user_id))
+    if project is None:
         return None
+    head = Place(project.newest_seq, project.newest_nonce)
     try:
-        start = Event.objects.at_cursor(project.pk, cursor) if cursor else newest
+        start = Event.objects.at_cursor(project.pk, cursor) if cursor else head
     except Gone as gone:
         gone.project_id = str(project.pk)
         raise
-    return Grant(str(project.pk), Place(start.seq, start.nonce), Place(newest.seq, newest.nonce))
+    return Grant(str(project.pk), Place(start.seq, start.nonce), head)
 
 
 @in_thread

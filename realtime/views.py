@@ -1,18 +1,15 @@
 """The log by REST."""
 
-from django.db.models import OuterRef, Subquery
 from django.http import Http404
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.models import User
-from projects.models import Project
-from realtime.models import Event, Stream
+from realtime.models import Event
+from realtime.newest import find_with_newest
 from realtime.serializers import EventQuerySerializer, EventSerializer
 from tickethub.filters import refuse_unknown
 from tickethub.pagination import page_size
-from tickethub.prepared import Prepared
 from tickethub.projections import Projection
 from tickethub.viewsets import KeptPlansMixin
 
@@ -53,23 +50,6 @@ class EventsView(KeptPlansMixin, APIView):
         if task is None:
             raise ValidationError({"task": "This project has no such task."}, code="does_not_exist")
         return task
-
-
-def find_with_newest(name, user):
-    """The project of this id or key with the number and the nonce of its newest event; None if `user` sees none.
-
-    All of one moment: somebody who is removed right after it is not told of what comes after their removal.
-    """
-    return VISIBLE.first(name, user.pk) or with_newest(Project.objects.visible_to(user).named(name)).first()
-
-
-def with_newest(projects):
-    heads = Stream.objects.filter(pk=OuterRef("pk")).values("head")
-    nonces = Event.objects.filter(project_id=OuterRef("pk"), seq=OuterRef("newest_seq")).values("nonce")
-    return projects.annotate(newest_seq=Subquery(heads)).annotate(newest_nonce=Subquery(nonces))
-
-
-VISIBLE = Prepared(lambda pk, user: with_newest(Project.objects.visible_to(User(pk=user)).filter(pk=pk)))
 
 
 def number_of(cursor):

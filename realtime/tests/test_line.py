@@ -4,15 +4,18 @@ import json
 import time
 from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from channels.db import database_sync_to_async
 from channels.testing import WebsocketCommunicator
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.tests.factories import UserFactory, log_in
 from projects.models import Membership
 from projects.tests.factories import LabelFactory, ProjectFactory
-from realtime import consumers
+from realtime import consumers, reader
 from realtime.models import Event
 from realtime.tests.conftest import newest, open_line, token_of
 from tasks.tests.factories import TaskFactory
@@ -235,6 +238,19 @@ async def test_a_foreign_project_and_none_are_told_apart_by_nothing(project):
             by_id = await line.ask(type="subscribe", project=str(project.pk))
         assert foreign == missing == by_id
         assert foreign["code"] == "not_found"
+
+
+def test_a_foreign_project_is_looked_for_by_the_same_queries_as_none(project):
+    """More of them would take longer, which can be measured."""
+
+    def asked_for(name):
+        with CaptureQueriesContext(connection) as queries:
+            assert reader.grant.func(str(eve.pk), name, None) is None
+        return [query["sql"].replace(name, "NAME").replace(name.replace("-", ""), "NAME") for query in queries]
+
+    eve = UserFactory()
+    assert asked_for("AB") == asked_for("ZZ")
+    assert asked_for(str(project.pk)) == asked_for(str(uuid4()))
 
 
 async def test_unsubscribing_ends_the_events(project, ada):
