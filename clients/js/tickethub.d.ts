@@ -220,6 +220,8 @@ export interface RequestOptions {
   params?: Params;
   headers?: HeadersInit;
   signal?: AbortSignal;
+  /** Seconds without anything from the server after which the request is given up: 30, or 600 for an import. */
+  timeout?: number;
 }
 
 interface Lists {

@@ -26,7 +26,8 @@ const BACKLOG = 10_000; // changes that wait for a slow reader
 const BROKEN = 1006; // the close code of a line that broke
 
 // All times are in milliseconds.
-const TIMEOUT = 30_000; // of a request
+const TIMEOUT = 30_000; // for a server to begin its answer, and to go on with it
+const IMPORTING = 600_000; // the same for an import, which answers when all is written
 const OPENING = 10_000; // for a line to open
 const SILENCE = 60_000; // the server pings at least every 30 s, so a line that is silent for longer is dead
 const ANSWERING = 30_000; // for the answer to a subscription, without which a line is no better than dead
@@ -104,6 +105,33 @@ function sleep(milliseconds, ...signals) {
     for (const signal of signals) signal?.addEventListener("abort", wake);
     if (signals.some((signal) => signal?.aborted)) wake();
   });
+}
+
+/** Give what a promise gives; where it takes longer, abort what it waits for. */
+async function within(milliseconds, controller, promise) {
+  const timeout = AbortSignal.timeout(Math.min(milliseconds, LONGEST_TIMER));
+  const stop = () => controller.abort(timeout.reason);
+  timeout.addEventListener("abort", stop);
+  try {
+    return await promise;
+  } finally {
+    timeout.removeEventListener("abort", stop);
+  }
+}
+
+/** The same answer, whose body fails where no more of it comes for so long. It may take any time in all. */
+function watched(response, milliseconds, controller) {
+  if (!response.body) return response;
+  const reader = response.body.getReader();
+  const body = new ReadableStream({
+    async pull(stream) {
+      const { done, value } = await within(milliseconds, controller, reader.read());
+      if (done) stream.close();
+      else stream.enqueue(value);
+    },
+    cancel: (reason) => reader.cancel(reason),
+  });
+  return Object.defineProperty(new Response(body, response), "url", { value: response.url });
 }
 
 /** A promise and what resolves it. */
@@ -273,7 +301,7 @@ class Rest {
     return response;
   }
 
-  async #send(method, path, { json, params = {}, headers, signal }, token) {
+  async #send(method, path, { json, params = {}, headers, signal, timeout }, token) {
     const query = Object.entries(params).flatMap(([name, value]) => [value].flat().map((one) => [name, one]));
     const address = `/api/v1/${path}${query.length ? `?${new URLSearchParams(query)}` : ""}`;
     const init = { method, headers: new Headers(headers) };
@@ -282,8 +310,9 @@ class Rest {
       init.headers.set("Content-Type", "application/json");
       init.body = JSON.stringify(json);
     }
+    const patience = timeout === undefined ? (path.endsWith("/import/") ? IMPORTING : TIMEOUT) : 1000 * timeout;
     for (let left = this.#longestWait; ;) {
-      const response = await this.#sendOnce(address, init, signal);
+      const response = await this.#sendOnce(address, init, signal, patience);
       if (response.status !== 429 && response.status !== 503) return response;
       const wait = retryAfter(response);
       left -= wait;
@@ -294,14 +323,15 @@ class Rest {
   }
 
   /** Ask a server, and the next where that one cannot be reached and asking twice does no harm. */
-  async #sendOnce(address, init, signal) {
+  async #sendOnce(address, init, signal, patience) {
     const fetch = this.#fetch; // as a method of this object a browser would refuse to call it
     const urls = shuffled(this._urls);
     for (;;) {
-      const timeout = AbortSignal.timeout(TIMEOUT);
+      const stop = new AbortController();
       try {
-        const both = signal ? AbortSignal.any([signal, timeout]) : timeout;
-        return await fetch(urls.shift() + address, { ...init, signal: both });
+        const both = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal;
+        const asked = fetch(urls.shift() + address, { ...init, signal: both });
+        return watched(await within(patience, stop, asked), patience, stop);
       } catch (error) {
         const mayRepeat = init.method === "GET" || UNSENT.includes(error.cause?.code);
         if (!urls.length || !mayRepeat) throw error;

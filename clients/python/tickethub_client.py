@@ -42,6 +42,8 @@ HANGS_ON_TASK = {"comment": ("task",), "relation": ("source", "target")}  # and 
 KEPT_WHEN_ENDED = {"requested", "signed_out"}  # reasons that leave the replica as it was
 
 PAGE = 100  # rows
+TIMEOUT = 30  # seconds for a server to go on with its answer
+IMPORTING = 600  # the same for an import, which answers when all is written
 SILENCE = 60  # seconds; the server pings at least every 30, so a line that is silent for longer is dead
 ANSWERING = 30  # seconds for the answer to a subscription, without which a line is no better than dead
 LONGEST_WAIT = 30  # seconds between two attempts
@@ -129,16 +131,18 @@ class Rest:
         self.access, self.refresh, self.on_tokens = access, refresh, on_tokens
         self._owns_http = http is None
         is_secure = any(one.startswith("https:") for one in self.urls)
-        self._http = http or httpx.AsyncClient(timeout=30, trust_env=False, verify=tls() if is_secure else False)
+        self._http = http or httpx.AsyncClient(timeout=TIMEOUT, trust_env=False, verify=tls() if is_secure else False)
         self._tasks, self._renewal = set(), None
         self.key = key or new_key()  # with it a refresh whose answer was lost may be sent again
 
     async def request(self, method, path, *, headers=None, **options):
-        """Give the httpx.Response of a path below /api/v1/; `json`, `params` and the like are httpx's.
+        """Give the httpx.Response of a path below /api/v1/; `json`, `params`, `timeout` and the like are httpx's.
 
         Renews the token at 401 and waits at 429 and 503. Raises ApiError for any other status from 400 on, and
         httpx.TransportError where no server could be reached or an answer was lost.
         """
+        if path.endswith("/import/"):
+            options.setdefault("timeout", IMPORTING)
         needs_token = path == "auth/password/change/" or not path.startswith("auth/")
         if not needs_token or not (self.access or self.refresh or self.credentials):
             response = await self._send(method, path, headers=headers, **options)

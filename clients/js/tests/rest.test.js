@@ -286,3 +286,44 @@ test("nothing that is shown of the client has a token", async () => {
   assert.doesNotMatch(inspect(hub, { depth: 9, showHidden: true, getters: true }), /\b[ar]\d\b|secret/);
   assert.doesNotMatch(JSON.stringify(hub), /\b[ar]\d\b|secret/);
 });
+
+/** A server whose answer comes in so many pieces, each after some milliseconds, and then stalls unless it is whole. */
+const dripping = (pieces, pause, isWhole) => async (_url, { signal }) => {
+  const never = new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  let left = pieces;
+  const body = new ReadableStream({
+    async pull(stream) {
+      await Promise.race([never, new Promise((resolve) => setTimeout(resolve, pause))]);
+      if (left--) return stream.enqueue(new TextEncoder().encode("x"));
+      return isWhole ? stream.close() : never;
+    },
+  });
+  return new Response(body);
+};
+
+test("an answer may take any time in all, but not stand still", async () => {
+  const ask = async (...how) => {
+    const one = new TicketHub("http://fake", { access: "a0", fetch: dripping(...how) });
+    return (await one.request("GET", "projects/DEMO/export/", { timeout: 0.2 })).text();
+  };
+  assert.equal(await ask(5, 100, true), "xxxxx");
+  const ended = ask(2, 1, false).catch(({ name }) => name);
+  const inVain = new Promise((resolve) => setTimeout(resolve, 2000, "still waiting"));
+  assert.equal(await Promise.race([ended, inVain]), "TimeoutError");
+});
+
+test("an import is waited for longer, and each request for as long as is said", async (context) => {
+  const asked = [];
+  const { timeout } = AbortSignal;
+  context.mock.method(AbortSignal, "timeout", (milliseconds) => asked.push(milliseconds) && timeout(milliseconds));
+  for (const [path, options] of [
+    ["tasks/"],
+    ["projects/DEMO/import/"],
+    ["tasks/", { timeout: 7 }],
+    ["tasks/", { timeout: Infinity }],
+  ]) {
+    server.answers.push(answer(201));
+    await hub.request("POST", path, options);
+  }
+  assert.deepEqual([...new Set(asked)], [30_000, 600_000, 7000, 2 ** 31 - 1]);
+});

@@ -196,6 +196,15 @@ async def test_a_connection_that_fails_everywhere_is_raised(server, hub):
         await hub.request("GET", "tasks/")
 
 
+async def test_an_import_is_waited_for_longer_and_each_request_for_as_long_as_is_said(server, hub):
+    for path, options in [("tasks/", {}), ("projects/DEMO/import/", {}), ("tasks/", {"timeout": 7})]:
+        server.answers.append(httpx.Response(200))
+        await hub.request("POST", path, json={}, **options)
+    usual, importing, said = [request.extensions["timeout"]["read"] for request in server.requests]
+    assert usual < 60 < 300 < importing
+    assert said == 7
+
+
 async def test_a_list_is_whole_although_rows_go_while_it_is_read(server, hub):
     rows = server.project.rows["task"] = {f"t{n}": {"id": f"t{n}"} for n in range(260)}
     stay = set(rows) - {f"t{n}" for n in range(80)}
