@@ -3,9 +3,14 @@
 import asyncio
 import re
 from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from uuid import uuid4
 
 from daphne.http_protocol import HTTPFactory, WebRequest
 from django.conf import settings
+
+from tickethub.projections import as_json
 
 IMPORT = re.compile(rb"/api/v1/projects/[^/?]+/import/(\?.*)?")  # what may bring a file
 STALLED = 60  # seconds in which a client takes in nothing of an answer, after which it is cut off
@@ -17,6 +22,8 @@ class Factory(HTTPFactory):
     def buildProtocol(self, addr):
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = Request
+        channel = protocol._channel
+        channel.lineLengthExceeded = channel._respondToBadRequestAndDisconnect = partial(refuse_head, channel)
         return protocol
 
     def log(self, request):
@@ -99,6 +106,23 @@ def largest(channel):
     """How many bytes the body may have of the request whose first line has come."""
     is_import = IMPORT.fullmatch(channel._path)  # the request itself is told it with its end
     return settings.IMPORT_MAX_SIZE if is_import else settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+
+
+def refuse_head(channel, line=b""):
+    """Refuse what is too long for Twisted, a line or all of them, or no HTTP: it would answer next to nothing."""
+    if not line and channel._receivedHeaderSize <= channel.totalHeadersSize:
+        status, code, detail = HTTPStatus.BAD_REQUEST, "bad_request", "This is no request that can be read."
+    elif channel._HTTPChannel__first_line:
+        status, code, detail = HTTPStatus.REQUEST_URI_TOO_LONG, "uri_too_long", "The address is too long."
+    else:
+        status, code = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large"
+        detail = "The headers are too long."
+    body = as_json({"detail": detail, "code": code})
+    head = f"HTTP/1.1 {status} {status.phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+    channel.transport.write(f"{head}X-Request-ID: {uuid4()}\r\nConnection: close\r\n\r\n".encode() + body)
+    channel.clearLineBuffer()
+    channel.dataReceived = lambda data: None
+    linger(channel)
 
 
 class Flow:

@@ -112,6 +112,28 @@ def test_who_asks_first_whether_to_send_so_much_is_not_told_to(server):
         assert refused(answer(line))
 
 
+LONG = "x" * 17_000
+HEADS = {
+    "line": (414, "uri_too_long", [f"GET /api/v1/tasks/?search={LONG} HTTP/1.1"]),
+    "unended": (414, "uri_too_long", [f"GET /{LONG * 50}"]),
+    "header": (431, "headers_too_large", ["GET / HTTP/1.1", f"Authorization: Bearer {LONG}", "Host: here"]),
+    "headers": (431, "headers_too_large", ["GET / HTTP/1.1", *[f"X-{n}: {'x' * 1000}" for n in range(20)]]),
+    "malformed": (400, "bad_request", ["GET / HTTP/1.1", "no header", "Host: here"]),
+    "nonsense": (400, "bad_request", ["hello", LONG]),
+}
+
+
+@pytest.mark.parametrize("kind", HEADS)
+def test_a_head_that_is_too_long_or_none_is_refused_as_all_else_is(server, kind):
+    expected, code, lines = HEADS[kind]
+    with line_to(server) as line:
+        line.sendall("\r\n".join([*lines, "", ""]).encode())
+        status, headers, body = answer(line)
+    assert (status, json.loads(body)["code"], set(json.loads(body))) == (expected, code, {"detail", "code"})
+    assert headers["content-type"] == "application/json"
+    assert headers["x-request-id"]
+
+
 def test_who_sends_it_all_before_reading_is_told_so(server):
     with line_to(server) as line:
         line.sendall(head(server, *COMMON, f"Content-Length: {4 * LIMIT}"))
