@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from projects.models import Project
 from tasks.board import Board
-from tickethub.models import rows_going
+from tickethub.models import UUIDModel, rows_going
 
 IDS = {"assignees": "assignee_ids", "labels": "label_ids"}  # by relation, where a task has the ids as they are shown
 
@@ -105,10 +105,10 @@ class SpentId(models.Model):
         return str(self.pk)
 
 
-class SpentKey(models.Model):
+class SpentKey(UUIDModel):
     """The key of a deleted project. A new one of that key numbers on from there, so that none names two tasks."""
 
-    key = models.CharField(max_length=10, primary_key=True)
+    key = models.CharField(max_length=10, unique=True)
     last_number = models.PositiveIntegerField()
 
     def __str__(self):
@@ -129,5 +129,5 @@ def spend_ids_and_key(sender, instance, **kwargs):
 @receiver(post_save, sender=Project)
 def go_on_with_key(sender, instance, created, raw, **kwargs):
     """Have a new project number its tasks after those of a deleted one of its key, which it waited for if need be."""
-    if created and not raw and (spent := SpentKey.objects.filter(pk=instance.key).first()):
+    if created and not raw and (spent := SpentKey.objects.filter(key=instance.key).first()):
         Board.objects.create(project=instance, last_number=spent.last_number, deleted=spent.last_number)
