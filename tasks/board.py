@@ -74,7 +74,7 @@ class Board(ProjectCounter, models.Model):
         place = positions.between(*sorted([task.position, neighbour]))
         if len(place) <= self.LONGEST_POSITION:
             return place
-        self.respread(mover)
+        self.respread(place, mover)
         return self.place_beside(self.tasks.get(pk=task.pk), before=before, mover=mover)
 
     def values_of_move(self, task, *, status=None, before=None, after=None):
@@ -92,11 +92,27 @@ class Board(ProjectCounter, models.Model):
             values["position"] = self.last_place()
         return values
 
-    def respread(self, mover):
-        """Give every task but the mover a short place anew, in the same order: after hundreds of moves into one gap."""
-        place = self.places.last()
-        tasks = self.tasks.exclude(pk=mover.pk)
-        list(tasks.locked())
-        for task in tasks.order_by("position"):
-            task.position = place = positions.after(place)
-            task.save(update_fields=["position"])
+    def respread(self, gap, mover):
+        """Give the tasks around a gap that is used up other places, in the same order.
+
+        Of them as few as get short ones: the more change, the longer it has to be until the next time.
+        """
+        tasks, size = self.tasks.exclude(pk=mover.pk), 1
+        while True:
+            below = list(tasks.filter(position__lt=gap).order_by("-position")[: size + 1])
+            above = list(tasks.filter(position__gt=gap).order_by("position")[: size + 1])
+            around = [*below[size - 1 :: -1], *above[:size]]
+            low = below[size].position if below[size:] else positions.before(around[0].position)
+            high = above[size].position if above[size:] else positions.after(around[-1].position)
+            taken = {mover.position, *(task.position for task in around)}
+            places = positions.spread(low, high, len(around), taken)
+            room = self.LONGEST_POSITION - max(map(len, places))
+            if room >= self.LONGEST_POSITION // 8 + len(around) // 8 or not (below[size:] or above[size:]):
+                break
+            size *= 2
+        places = dict(zip([task.pk for task in around], places, strict=True))
+        locked = {task.pk: task for task in tasks.filter(pk__in=places).locked()}
+        for pk, place in places.items():
+            if task := locked.get(pk):  # else it was deleted meanwhile
+                task.position = place
+                task.save(update_fields=["position"])

@@ -125,7 +125,7 @@ def test_moves_at_random_keep_the_order_of_a_list(project, board):
 
 
 class TestRespread:
-    """Places in one gap grow longer with each move; before they are too long, all get short ones anew."""
+    """Places in one gap grow longer with each move; before they are too long, those around get short ones anew."""
 
     @pytest.fixture(autouse=True)
     def short_places(self, monkeypatch):
@@ -162,6 +162,30 @@ class TestRespread:
             assert len(events) == len({event["id"] for event in events})
             respreads += len(events) > 1
         assert respreads
+
+    def test_tasks_far_from_the_gap_keep_their_places(self, tasks, project, monkeypatch):
+        monkeypatch.setattr(Board, "LONGEST_POSITION", 40)
+        TaskFactory.create_batch(20, project=project)
+        far = Task.objects.filter(number__gt=10).order_by("number")
+        places, longest = list(far.values_list("position", "version")), 0
+        for turn in range(200):
+            Task.objects.get(pk=tasks[1 + turn % 2].pk).move(after=tasks[0])
+            longest = max(longest, *map(len, Task.objects.values_list("position", flat=True)))
+        assert longest == 40
+        assert list(far.values_list("position", "version")) == places
+
+    @pytest.mark.parametrize("side", ["before", "after"])
+    @pytest.mark.parametrize("spot", [0, 3, 6])
+    def test_tasks_that_all_go_into_one_gap_stay_in_order(self, project, board, monkeypatch, side, spot):
+        monkeypatch.setattr(Board, "LONGEST_POSITION", 16)
+        tasks = TaskFactory.create_batch(40, project=project)
+        expected = [task.number for task in tasks]
+        for mover in tasks[7:]:
+            Task.objects.get(pk=mover.pk).move(**{side: tasks[spot]})
+            expected.remove(mover.number)
+            expected.insert(expected.index(tasks[spot].number) + (side == "after"), mover.number)
+        assert board() == expected
+        assert max(map(len, Task.objects.values_list("position", flat=True))) <= 16
 
 
 @pytest.mark.parametrize(

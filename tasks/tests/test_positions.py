@@ -80,6 +80,26 @@ def test_between_neighbours_of_different_lengths_takes_the_short_way():
     assert positions.between("50000000009", "5000000001") == "500000000095"
 
 
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_spread_is_in_order_between_its_ends_and_takes_no_place_that_is_taken(seed):
+    rng = random.Random(seed)
+    for _ in range(100):
+        low, high = sorted({random_place(rng), random_place(rng), positions.whole(positions.FIRST + 9)})[:2]
+        many = rng.randint(1, 20)
+        taken = set(positions.spread(low, high, many))
+        for places in (sorted(taken), positions.spread(low, high, many, taken)):
+            assert [low, *places, high] == sorted({low, *places, high})
+            assert len(places) == many
+            assert not any(place[positions.DIGITS :].endswith("0") for place in places)
+        assert not taken & set(places)
+
+
+def test_a_spread_is_as_short_as_its_gap_allows_however_long_the_ends_are():
+    low, high = f"5000000000{'0' * 90}1", f"50000000019{'9' * 90}"
+    assert positions.spread("5000000000", "5000000004", 3) == ["5000000001", "5000000002", "5000000003"]
+    assert positions.spread(low, high, 3) == ["50000000004", "50000000009", "50000000014"]
+
+
 def random_place(rng):
     """Some place, with or without a fraction."""
     whole = str(positions.FIRST + rng.randint(-3, 3))
