@@ -16,10 +16,11 @@ export function markdown(text, links = () => null) {
 // --- Blocks ---
 
 const FENCE = /^ {0,3}(```+|~~~+)/;
-const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/;
+const HEADING = /^ {0,3}(#{1,6})\s+(.*)$/s;
+const CLOSING = /(^|[^#])#+$/; // of a heading
 const RULE = /^ {0,3}([-*_])\s*(?:\1\s*){2,}$/;
-const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])\s+(.*)$/;
-const QUOTE = /^ {0,3}>\s?(.*)$/;
+const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])\s+(.*)$/s;
+const QUOTE = /^ {0,3}>\s?(.*)$/s;
 const CHECK = /^\[([ xX])\]\s+(.*)$/s;
 
 function blocks(lines, links, depth) {
@@ -42,7 +43,9 @@ function blocks(lines, links, depth) {
       found.push(h("pre", { tabindex: "0" }, h("code", code.join("\n"))));
     } else if (marks) {
       at += 1;
-      found.push(h(`h${Math.min(6, marks.length + 2)}`, {}, inline(title, links, depth)));
+      found.push(
+        h(`h${Math.min(6, marks.length + 2)}`, {}, inline(title.replace(CLOSING, "$1").trimEnd(), links, depth)),
+      );
     } else if (RULE.test(line)) {
       at += 1;
       found.push(h("hr"));
@@ -91,11 +94,11 @@ function list(lines, links, depth) {
 /** @type {[RegExp, (match: RegExpExecArray, more: (words: string) => any[]) => any][]} */
 const RULES = [
   [/^\\([\\`*_{}[\]()#+\-.!~>|])/, ([, char]) => char],
-  [/^(`+)(.+?)\1(?!`)/s, ([, , code]) => h("code", code.trim())],
+  [/^(`+)(?!`)(.*?[^`])\1(?!`)/s, ([, , code]) => h("code", code.trim())],
   [/^\*\*(?=\S)(.+?\S?)\*\*/s, ([, words], more) => h("strong", more(words))],
   [/^\*(?=[^\s*])([^*]*?[^\s*])\*(?!\*)/s, ([, words], more) => h("em", more(words))],
   [/^~~(?=\S)(.+?)~~/s, ([, words], more) => h("del", more(words))],
-  [/^!?\[([^\]\n]{1,500})\]\(<?([^\s()<>]{1,2000})>?\)/, ([all, words, url], more) => link(url, more(words)) ?? all],
+  [/^!?\[([^[\]\n]{1,500})\]\(<?([^\s()<>]{1,2000})>?\)/, ([all, words, url], more) => link(url, more(words)) ?? all],
   [/^<((?:https?:\/\/|mailto:)[^\s<>]{1,2000})>/, ([all, url]) => link(url, [url]) ?? all],
   [/^ {2,}\n/, () => h("br")],
 ];
@@ -103,12 +106,12 @@ const RULES = [
 /** @type {typeof RULES} */
 const WORDS = [
   [/^_(?=[^\s_])([^_]*?[^\s_])_(?!\w)/s, ([, words], more) => h("em", more(words))],
-  [/^__(?=\S)(.+?)__(?!\w)/s, ([, words], more) => h("strong", more(words))],
+  [/^__(?=[^\s_])((?:[^\W_]__(?=\w)|[^_]|_(?!_))+?)__(?!\w)/, ([, words], more) => h("strong", more(words))],
   [/^https?:\/\/[^\s<>"]{1,2000}[^\s<>".,;:!?)\]']/, ([url]) => link(url, [url]) ?? url],
   [/^@[\w.+-]*\w/, ([name]) => h("span.mention", name)],
 ];
 const KEY = /^[A-Z][A-Z0-9]{1,9}-\d{1,9}(?!\w)/;
-const PLAIN = /^(?:[\p{L}\p{N}]+|[^\\`*_~![<@\n ]|\s(?! +\n))/u;
+const PLAIN = /^(?:[\p{L}\p{N}]+|[^\\`*_~![<@ \p{L}\p{N}]+|`+| +|.)/su; // a run whole, or each character of it would look to its end
 
 function inline(text, links, depth) {
   const parts = [];
@@ -135,7 +138,7 @@ function next(text, isInWord, links, more) {
   const [key] = (!isInWord && KEY.exec(text)) || [];
   const address = key && links(key);
   if (address) return [key.length, h("a", { href: address }, key)];
-  const [plain] = PLAIN.exec(text) ?? [text.charAt(0)];
+  const [plain] = PLAIN.exec(text);
   return [plain.length, plain];
 }
 
