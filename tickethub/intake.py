@@ -44,6 +44,11 @@ class Request(WebRequest):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs, parsePOSTFormSubmission=False)
 
+    def process(self):
+        """Take no address of the application from a client, as Daphne does, be it for a request or for a WebSocket."""
+        self.requestHeaders.removeHeader(b"daphne-root-path")
+        return super().process()
+
     def gotLength(self, length):
         self.most = largest(self.channel)
         if (length or 0) > self.most:

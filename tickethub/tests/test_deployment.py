@@ -85,6 +85,10 @@ def test_nginx_waits_longer_than_a_socket_is_silent():
     assert seconds("proxy_send_timeout") > settings.WEBSOCKET["ROOM_WITHIN"]
 
 
+def test_nginx_lets_nobody_say_where_the_application_stands():
+    assert 'proxy_set_header Daphne-Root-Path "";' in NGINX
+
+
 def test_nginx_repeats_nothing_that_may_not_be_repeated():
     assert "non_idempotent" not in NGINX
     assert set(re.findall(r"^ *proxy_next_upstream (.*);", NGINX, re.M)) == {"error", "error http_404"}

@@ -252,6 +252,28 @@ def test_a_head_has_no_body(server, owner, path):
         assert file.read()
 
 
+@pytest.mark.parametrize("root", ["/x", "/api", "//evil.example", "\xe9"])
+def test_no_client_says_where_the_application_stands(server, root):
+    headers = {"Daphne-Root-Path": root.encode("latin-1"), "X-Request-ID": "root-1"}
+
+    for path in ("/api/v1/", "/x/api/v1/auth/token/"):
+        plain, asked = (httpx.get(f"http://{server.address}{path}", headers=each) for each in ({}, headers))
+        assert (asked.status_code, asked.text) == (plain.status_code, plain.text)
+        assert asked.headers.get("Cache-Control") == plain.headers.get("Cache-Control")
+        assert asked.headers["X-Request-ID"] == "root-1"
+
+
+@pytest.mark.parametrize("root", ["/x", "/ws", "\xe9"])
+def test_nor_does_who_opens_a_websocket(server, root):
+    with line_to(server) as line:
+        line.sendall(
+            f"GET /ws/v1/ HTTP/1.1\r\nHost: {server.address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
+            f"Daphne-Root-Path: {root}\r\n\r\n".encode("latin-1")
+        )
+        assert line.recv(1000).startswith(b"HTTP/1.1 101")
+
+
 def test_an_export_is_sent_in_pieces(owner):
     owner.post("tasks/", json={"project": owner.get("projects/ENGINE/").json()["id"], "title": "=wheels"})
 
