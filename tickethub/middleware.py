@@ -20,7 +20,7 @@ current_request = ContextVar("current_request", default=None)
 
 
 def is_api(request):
-    return request.path.startswith("/api/")
+    return request.path_info.startswith("/api/")
 
 
 def request_id(given):
@@ -62,7 +62,7 @@ class CacheControlMiddleware:
     def __call__(self, request):
         response = self.get_response(request)
         if is_api(request):
-            value = "no-store" if SECRET_PATHS.match(request.path) else "private, no-cache"
+            value = "no-store" if SECRET_PATHS.match(request.path_info) else "private, no-cache"
             response.headers.setdefault("Cache-Control", value)
             patch_vary_headers(response, ["Authorization"])  # or one's cache would answer whoever logs in next
         return response

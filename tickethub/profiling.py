@@ -28,7 +28,7 @@ class SilkMiddleware(SilkyMiddleware):
             request.silk_is_intercepted = False
 
     def process_response(self, request, response):
-        if request.path.startswith(SILK_PATH):
+        if request.path_info.startswith(SILK_PATH):
             response._csp_config = settings.SILK_CSP  # as csp_override does, which cannot reach included addresses
         try:
             if response.status_code in MISTAKEN:

@@ -12,7 +12,7 @@ SECRET_PATHS = re.compile(
 
 def may_be_recorded(request):
     """Whether Silk may keep this request: not where passwords and tokens travel, or where they go astray."""
-    return not SECRET_PATHS.match(request.path) and leads_somewhere(request.path_info)
+    return not SECRET_PATHS.match(request.path_info) and leads_somewhere(request.path_info)
 
 
 def leads_somewhere(path):
