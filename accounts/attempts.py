@@ -43,12 +43,15 @@ def begin(email, request):
     return who
 
 
-def forget(who):
-    """The password was not looked at: the attempt does not count."""
-    give_back(SCOPE, who)
-
-
-def succeed(email, request, who):
-    """The password was right: the attempt does not count."""
-    give_back(SCOPE, who)
-    trust(email, request)
+def counted(email, request, compare):
+    """Give what comparing a password gives, and count that if it is nothing. Raises Throttled if it is too many."""
+    who = begin(email, request)
+    try:
+        found = compare()
+    except Exception:
+        give_back(SCOPE, who)  # the password was not looked at
+        raise
+    if found:
+        give_back(SCOPE, who)
+        trust(email, request)
+    return found

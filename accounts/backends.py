@@ -1,5 +1,7 @@
 """Whose password it is: the one place that every login comes through, by the API and by the admin."""
 
+from functools import partial
+
 from django.contrib.auth.backends import ModelBackend
 
 from accounts import attempts
@@ -12,12 +14,4 @@ class AccountBackend(ModelBackend):
         email = kwargs.get("email", username)
         if request is None or email is None or password is None:
             return super().authenticate(request, username, password, **kwargs)
-        who = attempts.begin(email, request)
-        try:
-            user = super().authenticate(request, email, password)
-        except Exception:
-            attempts.forget(who)
-            raise
-        if user:
-            attempts.succeed(email, request, who)
-        return user
+        return attempts.counted(email, request, partial(super().authenticate, request, email, password))

@@ -1,6 +1,7 @@
 """People and their credentials, as the API shows and takes them."""
 
 import time
+from functools import partial
 
 from django.conf import settings
 from django.contrib.auth.password_validation import validate_password
@@ -11,7 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed, ErrorDetail
 from rest_framework_simplejwt.exceptions import InvalidToken
 from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 
-from accounts import passwords
+from accounts import attempts, passwords
 from accounts.authentication import session_of
 from accounts.models import LowerCaseEmailField, Session, User
 from accounts.passwords import NewPassword
@@ -85,7 +86,8 @@ class PasswordChangeSerializer(serializers.Serializer):
     default_error_messages = {"wrong_password": "This is not your present password."}
 
     def validate_current_password(self, value):
-        if not self.instance.check_password(value):
+        compare = partial(self.instance.check_password, value)
+        if not attempts.counted(self.instance.email, self.context["request"], compare):
             self.fail("wrong_password")
         return value
 

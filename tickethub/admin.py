@@ -3,16 +3,21 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from django.contrib import admin
+from django.contrib.admin.forms import AdminPasswordChangeForm
+from django.core.exceptions import ValidationError
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from accounts import attempts
 from accounts.models import User
 from projects.models import Label, Project, Status
 from realtime.models import Event
 from realtime.things import THINGS
 from tasks.models import Task
+from tickethub.middleware import current_request
 from tickethub.models import as_uuid
 
 AGES = [("a week", 7), ("a month", 30), ("a quarter", 91), ("a year", 365)]  # a task is as old, in days, at most
@@ -21,7 +26,18 @@ NEWEST = 1000  # changes, of which the busiest projects have most
 MOST = 100  # changes that a history shows
 
 
+class PasswordChangeForm(AdminPasswordChangeForm):
+    """Django's, where a wrong password counts for the account, as it does for whoever logs in."""
+
+    def clean_old_password(self):
+        compare = partial(self.user.check_password, self.cleaned_data["old_password"])
+        if not attempts.counted(self.user.email, current_request.get(), compare):
+            raise ValidationError(self.error_messages["password_incorrect"], "password_incorrect")
+        return self.cleaned_data["old_password"]
+
+
 class Site(admin.AdminSite):
+    password_change_form = PasswordChangeForm
     site_header = site_title = "TicketHub"
     site_url = "/"
     index_template = "tickethub/admin/index.html"

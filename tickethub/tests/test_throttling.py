@@ -315,6 +315,38 @@ def test_a_mailed_link_lets_the_owner_in_from_anywhere(anonymous, client, rates,
     assert anonymous.post(LOGIN, {"email": "ada@example.org", "password": new}, **here).status_code == 200
 
 
+CHANGES = {
+    "api": (f"{API}auth/password/change/", "current_password", {"new_password": "a wholly new one"}, 400, 204),
+    "admin": (
+        "/admin/password_change/",
+        "old_password",
+        dict.fromkeys(["new_password1", "new_password2"], "x"),
+        200,
+        200,
+    ),
+}
+
+
+@pytest.mark.parametrize("page", CHANGES)
+def test_who_is_logged_in_guesses_no_more_at_the_present_password(as_user, client, anonymous, rates, page):
+    path, name, new, wrong, right = CHANGES[page]
+    user = UserFactory(is_staff=True)
+    rates["account"] = "2/min"
+    if page == "admin":
+        client.force_login(user)
+    else:
+        client = as_user(user)
+
+    assert [client.post(path, {name: "wrong", **new}).status_code for _ in range(3)] == [wrong, wrong, 429]
+    with nothing_changes():
+        assert client.post(path, {name: PASSWORD, **new}).status_code == 429
+    assert_throttled(anonymous.post(LOGIN, {"email": user.email, "password": PASSWORD}))
+    throttling.counters().clear()
+    assert client.post(path, {name: PASSWORD, **new}).status_code == right
+    for _ in range(2):  # the one that was right does not count
+        assert anonymous.post(LOGIN, {"email": user.email, "password": "wrong"}).status_code == 401
+
+
 @pytest.mark.parametrize(
     "email", [None, "", [], ["ada@example.org"], {"a": 1}, True, "ada@example.org\0", "ada@example.org\ud800", LONG]
 )
