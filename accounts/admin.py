@@ -187,13 +187,15 @@ def refuse_for_last_owner(membership):
 
 def has_more_rights(user, staff):
     """Whether `user` may be somebody who can do here what `staff` cannot."""
-    return bool(user) and user.is_staff and user != staff and not staff.is_superuser
+    if not user or user == staff or staff.is_superuser:
+        return False
+    return user.is_staff or user.is_superuser or user.groups.exists() or user.user_permissions.exists()
 
 
 def refuse_if_more_rights(user, staff):
     """Raise Conflict where only a superuser may change `user`."""
     if has_more_rights(user, staff):
-        raise Conflict(f"Only a superuser changes {user}, who is staff.", "staff")
+        raise Conflict(f"Only a superuser changes {user}, who has rights.", "staff")
 
 
 @admin.register(User)

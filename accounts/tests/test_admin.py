@@ -252,15 +252,28 @@ def test_who_is_no_superuser_gives_nobody_rights(clerk, name):
         assert user.user_permissions.count() == (2 if user == clerk.user else 0)
 
 
-@pytest.mark.parametrize("rights", [{"is_staff": True}, {"is_staff": True, "is_superuser": True}])
-def test_who_is_no_superuser_changes_no_other_staff(clerk, rights):
-    boss = UserFactory(first_name="Boss", **rights)
+RIGHTS = ["is_staff", "is_superuser", "groups", "user_permissions"]
+
+
+def give(user, right):
+    if right.startswith("is_"):
+        setattr(user, right, True)
+        user.save(update_fields=[right])
+    else:
+        row = Group.objects.create(name="Lords") if right == "groups" else Permission.objects.first()
+        getattr(user, right).add(row)
+
+
+@pytest.mark.parametrize("right", RIGHTS)
+def test_who_is_no_superuser_changes_no_other_who_has_rights(clerk, right):
+    boss = UserFactory(first_name="Boss")
+    give(boss, right)
     assert clerk.open(boss).status_code == 200
     assert clerk.client.post(clerk.url(boss), {"first_name": "New"}).status_code == 403
     new = {"usable_password": "true", "password1": "a new horse", "password2": "a new horse", "set-password": "1"}
     assert clerk.client.post(reverse("admin:auth_user_password_change", args=[boss.pk]), new).status_code == 403
     response = clerk.act("deactivate", boss)
-    assert told(response) == [f"Only a superuser changes {boss}, who is staff."]
+    assert told(response) == [f"Only a superuser changes {boss}, who has rights."]
     boss.refresh_from_db()
     assert boss.is_active
     assert boss.first_name == "Boss"
@@ -271,7 +284,7 @@ def test_who_is_no_superuser_ends_no_login_of_other_staff(clerk):
     clerk.user.user_permissions.set(Permission.objects.filter(codename__in=["view_session", "change_session"]))
     boss, user = UserFactory(is_staff=True, is_superuser=True), UserFactory()
     sessions = [each.sessions.create() for each in (user, boss, clerk.user)]
-    assert told(clerk.act("end", *sessions)) == [f"Only a superuser changes {boss}, who is staff."]
+    assert told(clerk.act("end", *sessions)) == [f"Only a superuser changes {boss}, who has rights."]
     assert Session.objects.open().count() == 3
     assert told(clerk.act("end", sessions[0], sessions[2]))[-1] == "Ended: 2."
     assert Session.objects.open().get() == sessions[1]
