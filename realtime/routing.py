@@ -4,6 +4,8 @@ from channels.exceptions import DenyConnection
 from channels.generic.websocket import AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.http import HttpRequest
 from django.urls import path, re_path
 from rest_framework.exceptions import Throttled
 
@@ -28,9 +30,19 @@ class OriginCheck:
     async def __call__(self, scope, receive, send):
         headers = dict(scope["headers"])
         origin, host = headers.get(b"origin", b"").decode("latin-1"), headers.get(b"host", b"").decode("latin-1")
-        own = {f"http://{host}", f"https://{host}"}
+        own = {f"http://{host}", f"https://{host}"} if is_ours(host) else ()
         allowed = not origin or origin in own or origin in settings.CORS_ALLOWED_ORIGINS
         return await (self.application if allowed else NoSuchSocket.as_asgi())(scope, receive, send)
+
+
+def is_ours(host):
+    """Whether Django would answer to this Host header."""
+    request = HttpRequest()
+    request.META["HTTP_HOST"] = host
+    try:
+        return bool(request.get_host())
+    except DisallowedHost:
+        return False
 
 
 class ConnectLimit:

@@ -338,6 +338,22 @@ async def test_a_foreign_origin_is_refused(origin, settings):
     await communicator.disconnect()
 
 
+@pytest.mark.parametrize("host", ["evil.example", "", "127.0.0.1"])
+async def test_a_page_is_not_ones_own_by_a_foreign_host(host, settings):
+    settings.ALLOWED_HOSTS = ["testserver"]
+    headers = [(b"host", host.encode()), (b"origin", f"http://{host}".encode())]
+    communicator = WebsocketCommunicator(application, "/ws/v1/", headers=headers)
+    assert not (await communicator.connect())[0]
+
+
+async def test_a_page_of_this_machine_is_ones_own_where_one_develops(settings):
+    settings.DEBUG, settings.ALLOWED_HOSTS = True, []
+    headers = [(b"host", b"localhost:8000"), (b"origin", b"http://localhost:8000")]
+    communicator = WebsocketCommunicator(application, "/ws/v1/", headers=headers)
+    assert (await communicator.connect())[0]
+    await communicator.disconnect()
+
+
 async def test_there_is_no_other_socket():
     communicator = WebsocketCommunicator(application, "/ws/v2/")
     assert not (await communicator.connect())[0]
