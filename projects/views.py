@@ -28,6 +28,7 @@ from projects.serializers import (
     StatusSerializer,
 )
 from projects.viewsets import InProjectViewSet
+from tickethub.errors import Conflict
 from tickethub.throttling import take
 from tickethub.transactions import in_transaction
 from tickethub.viewsets import (
@@ -84,13 +85,22 @@ class MembershipViewSet(UpdateModelMixin, DestroyModelMixin, ListModelMixin, Gen
         own = serializer.instance.user == self.request.user
         require_role(self.request.user, serializer.instance.project, role_to_manage(role), locked=own)
         if serializer.instance.role == Role.OWNER != role:
-            serializer.instance.refuse_for_last_owner()
+            self.refuse_for_last_owner(serializer.instance)
         serializer.save()
 
     def perform_destroy(self, instance):
         if instance.role == Role.OWNER:
-            instance.refuse_for_last_owner()
+            self.refuse_for_last_owner(instance)
         instance.delete()
+
+    def refuse_for_last_owner(self, membership):
+        """Raise Conflict for the last owner, unless the caller may not do this any more: then that is the answer."""
+        try:
+            membership.refuse_for_last_owner()
+        except Conflict:
+            own = membership.user == self.request.user
+            require_role(self.request.user, membership.project, Role.VIEWER if own else Role.OWNER, locked=True)
+            raise
 
 
 class InvitationViewSet(CreateModelMixin, DestroyModelMixin, ListModelMixin, GenericViewSet):

@@ -295,3 +295,17 @@ def test_nobody_is_let_in_by_what_ends_meanwhile(as_user, end, status):
         sleep(0.3)
     assert writing.result().status_code == status
     assert not project.memberships.filter(user=guest).exists()
+
+
+@pytest.mark.parametrize(("method", "body"), [("delete", {}), ("patch", {"role": "admin"})])
+def test_an_owner_who_is_removed_meanwhile_is_not_told_of_the_last_owner(as_user, method, body):
+    project = ProjectFactory(owner=UserFactory())
+    one, two = project.memberships.get(), MembershipFactory(project=project, role="owner")
+    client = as_user(one.user)
+    with transaction.atomic():
+        project.lock()
+        writing = InThread(partial(send, client, method, f"memberships/{two.pk}/", body))
+        sleep(0.3)
+        one.delete()
+    assert writing.result().status_code == 404
+    assert project.memberships.get() == two
