@@ -179,6 +179,12 @@ class Membership(TrackedModel):
     def __str__(self):
         return f"{self.user} in {self.project}"
 
+    def save(self, **kwargs):
+        with transaction.atomic(savepoint=False):
+            if self._state.adding and connection.features.has_select_for_update:
+                list(User.objects.filter(pk=self.user_id).locked())  # or who renames them would not see this to tell it
+            super().save(**kwargs)
+
     def delete(self, *args, **kwargs):
         """Remove the person, and unassign their tasks here: an assignee is a member."""
         with transaction.atomic(savepoint=False):

@@ -1,6 +1,6 @@
 """What makes the log: every save, delete and change of a relation of a tracked model. Nothing else lives here."""
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models.signals import m2m_changed, post_save, pre_delete, pre_save
 from django.dispatch import receiver
 
@@ -83,15 +83,19 @@ SHOWN_OF_USER = {"username", "email", "first_name", "last_name", "date_joined"}
 
 @receiver(pre_save, sender=User)
 def before_user(sender, instance, raw, update_fields, **kwargs):
-    """A person is shown in their memberships, so those change with them."""
-    for membership in memberships_showing(instance, raw, update_fields):
-        note_before(Membership, membership.pk)
+    """A person is shown in their memberships, so those change with them: locked, since a new one waits for that."""
+    if is_shown(instance, raw, update_fields):
+        if connection.features.has_select_for_update:
+            list(User.objects.filter(pk=instance.pk).locked())
+        for membership in memberships_of(instance):
+            note_before(Membership, membership.pk)
 
 
 @receiver(post_save, sender=User)
 def after_user(sender, instance, raw, update_fields, **kwargs):
-    for membership in memberships_showing(instance, raw, update_fields):
-        tell(membership, "updated")
+    if is_shown(instance, raw, update_fields):
+        for membership in memberships_of(instance):
+            tell(membership, "updated")
     if not update_fields or {"is_active", "password"} & set(update_fields):
         transaction.on_commit(lambda: bell.ring(users=[instance.pk]), robust=True)
 
@@ -102,7 +106,9 @@ def after_session(sender, instance, **kwargs):
         transaction.on_commit(lambda: bell.ring(users=[instance.user_id]), robust=True)
 
 
-def memberships_showing(user, raw, update_fields):
-    if raw or user._state.adding or (update_fields and not SHOWN_OF_USER & set(update_fields)):
-        return []
+def is_shown(user, raw, update_fields):
+    return not (raw or user._state.adding or (update_fields and not SHOWN_OF_USER & set(update_fields)))
+
+
+def memberships_of(user):
     return Membership.objects.filter(user=user.pk).order_by("project")

@@ -1,13 +1,16 @@
 """Writes at once: the log tells what the database holds in the end. PostgreSQL interleaves them, SQLite queues them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from time import sleep
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 
+from accounts.models import User
 from accounts.tests.checks import refused
 from accounts.tests.factories import UserFactory
-from projects.tests.factories import LabelFactory, ProjectFactory, StatusFactory
+from projects.tests.factories import LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
+from realtime.models import Event
 from realtime.tests.replica import Watch
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
@@ -48,6 +51,25 @@ def test_a_label_that_is_deleted_while_tasks_get_it_leaves_them_with_a_word(as_u
             answers = at_once(*[attach(task, label) for task in tasks], lambda path=path: as_user(ada).delete(path))
             assert {answer.status_code for answer in answers[:-1]} <= {200, 400}
             assert answers[-1].status_code == 204
+
+
+@needs_locks_of_rows
+def test_who_is_renamed_while_they_are_let_in_is_shown_with_the_new_name():
+    user, project = UserFactory(first_name="Old"), ProjectFactory()
+
+    def rename():
+        person = User.objects.get(pk=user.pk)
+        person.first_name = "New"
+        person.save()
+
+    with Watch(), ThreadPoolExecutor(1) as threads:
+        with transaction.atomic():
+            MembershipFactory(project=project, user=user)
+            renaming = threads.submit(at_once, rename)
+            sleep(0.3)
+        renaming.result()
+    before, now = Event.objects.latest("pk").changes["user"]
+    assert (before["first_name"], now["first_name"]) == ("Old", "New")
 
 
 @needs_locks_of_rows

@@ -73,8 +73,11 @@ MOST = {
     "GET events/": 4,
 }
 ON_POSTGRESQL = {
+    "PATCH users/me/": 10,
+    "POST projects/": 15,
     "POST projects/<str:pk>/import/": 18,
     "DELETE memberships/<uuid:pk>/": 15,
+    "POST invitations/accept/": 13,
     "DELETE labels/<uuid:pk>/": 17,
     "POST tasks/": 15,
     "PATCH tasks/<str:pk>/": 15,
