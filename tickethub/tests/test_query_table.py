@@ -74,7 +74,7 @@ MOST = {
 }
 ON_POSTGRESQL = {
     "PATCH users/me/": 10,
-    "POST projects/": 15,
+    "POST projects/": 16,
     "POST projects/<str:pk>/import/": 18,
     "DELETE memberships/<uuid:pk>/": 15,
     "POST invitations/accept/": 13,
