@@ -136,6 +136,9 @@ class LineConsumer(AsyncWebsocketConsumer):
         """Close a line that we failed."""
         await self.fail(INTERNAL, "internal", "Something went wrong here. Come back with the cursor.")
 
+    async def fail_slow(self):
+        await self.fail(4408, "too_slow", "Too much is unanswered. Come back with the cursor.")
+
     async def send_frame(self, **frame):
         told = {name: value for name, value in frame.items() if value is not None}
         await self.send_within_window([json.dumps(told)])
@@ -148,7 +151,7 @@ class LineConsumer(AsyncWebsocketConsumer):
         if self.is_closing:
             return
         if max(self.window.unanswered, self.unsent) > self.window.size:
-            await self.fail(4408, "too_slow", "Too much is unanswered. Come back with the cursor.")
+            await self.fail_slow()
             return
         if self.window.add(await self.put(texts, data)):
             await self.ping()
@@ -188,6 +191,8 @@ class LineConsumer(AsyncWebsocketConsumer):
 
     async def tick(self, now):
         """What time brings, looked at each second."""
+        if self.unsent > self.window.size:  # as answers to the protocol's own pings alone can make it
+            await self.fail_slow()
         if self.is_authenticating:
             pass  # it takes as long as the database does
         elif self.person is None:

@@ -4,6 +4,8 @@ from http import HTTPStatus
 
 from autobahn.websocket.protocol import PreparedMessage
 from daphne.ws_protocol import WebSocketProtocol
+from django.conf import settings
+from twisted.internet.abstract import FileDescriptor
 
 TOO_LARGE, INTERNAL, RESTARTING = 1009, 1011, 1012
 WRITE = "tickethub.write"  # the extension in the scope of a server that takes bytes
@@ -36,6 +38,21 @@ def close(self, code=None):
         daphne_close(self, code)
 
 
+def answer_ping(self, payload):
+    """Answer a ping of the protocol, unless answers lie unread: kept for a reader that stalls, they would fill the
+    server. Its line hears of it with the next tick.
+    """
+    if unsent(self.transport) <= settings.WEBSOCKET["WINDOW"]:
+        self.sendPong(payload)
+
+
+def unsent(transport):
+    """The bytes that were written and that the system has not taken yet; 0 where Daphne itself ends TLS."""
+    if not isinstance(transport, FileDescriptor):
+        return 0
+    return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+
+
 def deny(protocol, status, headers):
     """Answer a handshake with an HTTP status, as Daphne does with its one 403. Headers are pairs of bytes."""
     protocol.failHandshake(HTTPStatus(status).phrase, status, [(a.decode(), b.decode()) for a, b in headers])
@@ -44,6 +61,7 @@ def deny(protocol, status, headers):
 
 
 def allow():
-    """Let applications use the close codes, and clients send any bytes."""
+    """Let applications use the close codes, and clients send any bytes and any number of pings."""
     WebSocketProtocol.onConnect = connect
     WebSocketProtocol.serverClose = close
+    WebSocketProtocol.onPing = answer_ping

@@ -29,9 +29,8 @@ from django.conf import settings
 from django.template import TemplateDoesNotExist
 from django.template.loader import get_template
 from twisted.internet import reactor
-from twisted.internet.abstract import FileDescriptor
 
-from realtime.wire import DENIAL, WRITE, deny
+from realtime.wire import DENIAL, WRITE, deny, unsent
 from tickethub import intake
 from tickethub.cores import stay_on
 from tickethub.intake import CUT_OFF
@@ -225,11 +224,7 @@ class Writer:
             self.protocol.transport.write(data)
 
     def unsent(self):
-        """The bytes that were written and that the system has not taken yet; 0 where Daphne itself ends TLS."""
-        transport = self.protocol.transport
-        if not isinstance(transport, FileDescriptor):
-            return 0
-        return len(transport.dataBuffer) - transport.offset + transport._tempDataLen
+        return unsent(self.protocol.transport)
 
 
 class CommandLine(CommandLineInterface):

@@ -3,12 +3,14 @@
 import asyncio
 import json
 import time
+from types import SimpleNamespace
 
 import pytest
 from channels.db import database_sync_to_async
+from twisted.internet.abstract import FileDescriptor
 
 from projects.tests.factories import LabelFactory, ProjectFactory
-from realtime import reader
+from realtime import reader, wire
 from realtime.consumers import Window
 from realtime.frames import Place
 from realtime.tests.conftest import newest, open_line
@@ -49,6 +51,15 @@ async def test_a_reader_who_answers_nothing_is_closed_and_comes_back_without_los
     async with open_line(ada, project="AB", after=events[-1]["cursor"]) as line:
         rest = await line.hear_all(20 - len(events))
     assert [frame["seq"] for frame in events + rest] == list(range(10, 30))
+
+
+@pytest.mark.parametrize(("unread", "answers"), [(1000, [b"?"]), (1001, [])])
+def test_no_answer_to_a_ping_is_added_to_more_than_a_window_of_them(settings, unread, answers):
+    settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 1000}
+    given, transport = [], FileDescriptor()
+    transport.dataBuffer = b"x" * unread
+    wire.answer_ping(SimpleNamespace(transport=transport, sendPong=given.append), b"?")
+    assert given == answers
 
 
 async def test_catching_up_waits_for_the_pongs(cursor_of_old, ada, settings):

@@ -79,6 +79,25 @@ async def test_a_reader_that_answers_what_it_has_not_read_is_closed_with_4408(se
     assert line.close_code == 4408
 
 
+async def test_a_reader_that_pings_and_reads_nothing_is_closed_with_4408(server, token):
+    """By the protocol's own pings, whose answers the server would have to keep."""
+    ping = b"\x89\xfd\0\0\0\0" + b"x" * 125
+    async with line_to(server, max_queue=1, compression=None) as line:
+        assert (await ask(line, type="authenticate", token=token))["type"] == "authenticated"
+        line.transport.pause_reading()
+        for _ in range(120):  # 12 MB: far more than the system takes
+            line.transport.write(ping * 800)
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(2)
+        line.transport.resume_reading()
+        async with asyncio.timeout(20):
+            heard = json.loads(await line.recv())
+            with suppress(websockets.ConnectionClosed):
+                await line.recv()
+    assert heard["code"] == "too_slow"
+    assert line.close_code == 4408
+
+
 async def test_a_bad_token_is_closed_with_4401_after_an_error_frame(server):
     async with line_to(server) as line:
         assert (await ask(line, type="authenticate", token="nonsense"))["code"] == "token_not_valid"
