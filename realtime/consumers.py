@@ -14,7 +14,7 @@ from rest_framework.exceptions import APIException, Throttled
 
 from realtime import metrics, reader, throttling
 from realtime.hub import Hub, Subscription
-from realtime.wire import INTERNAL, TOO_LARGE, WRITE, framed
+from realtime.wire import INTERNAL, TOO_LARGE, TOO_MANY, WRITE, framed
 from tickethub.errors import Gone
 from tickethub.middleware import request_id
 from tickethub.parsers import read_json
@@ -229,7 +229,7 @@ class LineConsumer(AsyncWebsocketConsumer):
             self.minute, self.messages = now, 0
         self.messages += 1
         if self.messages > self.limits["MAX_MESSAGES_PER_MINUTE"]:
-            await self.fail(4429, "too_many_messages", "Too many messages. Wait a minute.")
+            await self.fail(4429, **TOO_MANY)
             return False
         return True
 

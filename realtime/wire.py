@@ -1,5 +1,6 @@
 """What ASGI has no word for: close codes of RFC 6455, and bytes that are made once and written to many sockets."""
 
+import json
 from http import HTTPStatus
 
 from autobahn.websocket.protocol import PreparedMessage
@@ -8,12 +9,14 @@ from django.conf import settings
 from twisted.internet.abstract import FileDescriptor
 
 TOO_LARGE, INTERNAL, RESTARTING = 1009, 1011, 1012
+TOO_MANY = {"code": "too_many_messages", "detail": "Too many messages. Wait a minute."}
 WRITE = "tickethub.write"  # the extension in the scope of a server that takes bytes
 DENIAL = "websocket.http.response"  # ASGI's extension for an answer in place of a handshake, which Daphne lacks
 
 GOODBYE = 20  # seconds for a reader that stalls to find out why its line ends, before it is cut
 
 daphne_connect, daphne_close = WebSocketProtocol.onConnect, WebSocketProtocol.serverClose
+daphne_hear, autobahn_gather = WebSocketProtocol.onMessage, WebSocketProtocol.onMessageFrame
 
 
 def framed(text):
@@ -36,6 +39,29 @@ def close(self, code=None):
         self.sendCloseFrame(code=code)
     else:
         daphne_close(self, code)
+
+
+def hear(self, payload, is_binary):
+    """Take a message, if the line stays. The consumer refuses what is too large or too many; whoever sends faster than
+    it reads would fill the server with that before.
+    """
+    limits = settings.WEBSOCKET
+    if self.state != self.STATE_OPEN:
+        return
+    if len(payload) > limits["MAX_FRAME"]:
+        self.serverClose(TOO_LARGE)
+    elif self.application_queue.qsize() > limits["MAX_MESSAGES_PER_MINUTE"]:
+        self.sendMessage(json.dumps({"type": "error"} | TOO_MANY).encode())
+        self.serverClose(4429)
+    else:
+        daphne_hear(self, payload, is_binary)
+
+
+def gather(self, pieces):
+    """Keep pieces of a message. Empty ones, which nothing else counts, would have no end."""
+    if len(self.message_data) > settings.WEBSOCKET["MAX_FRAME"]:
+        self._fail_connection(TOO_LARGE, "Too many pieces")
+    autobahn_gather(self, pieces)
 
 
 def answer_ping(self, payload):
@@ -61,7 +87,8 @@ def deny(protocol, status, headers):
 
 
 def allow():
-    """Let applications use the close codes, and clients send any bytes and any number of pings."""
+    """Let applications use the close codes, and clients send anything however fast."""
     WebSocketProtocol.onConnect = connect
     WebSocketProtocol.serverClose = close
+    WebSocketProtocol.onMessage, WebSocketProtocol.onMessageFrame = hear, gather
     WebSocketProtocol.onPing = answer_ping

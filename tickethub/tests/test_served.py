@@ -3,12 +3,15 @@
 import asyncio
 import json
 import socket
+from asyncio import Queue
 from contextlib import suppress
+from types import SimpleNamespace
 
 import httpx
 import pytest
 import websockets
 
+from realtime import wire
 from tickethub.tests.served import PERSON, served
 
 
@@ -96,6 +99,31 @@ async def test_a_reader_that_pings_and_reads_nothing_is_closed_with_4408(server,
                 await line.recv()
     assert heard["code"] == "too_slow"
     assert line.close_code == 4408
+
+
+@pytest.mark.parametrize("piece", [b"", b"x"])
+async def test_a_message_in_pieces_without_end_is_closed_with_1009(server, piece):
+    head = bytes([0x80 + len(piece), 0, 0, 0, 0])
+    async with line_to(server, compression=None) as line:
+        line.transport.write(b"\1" + head + piece + (b"\0" + head + piece) * (64 * 1024 + 10))
+        with pytest.raises(websockets.ConnectionClosedError):
+            await asyncio.wait_for(line.recv(), 10)
+    assert line.close_code == 1009
+
+
+@pytest.mark.parametrize(("size", "code"), [(1, 4429), (64 * 1024 + 1, 1009)])
+def test_messages_that_come_faster_than_they_are_handled_are_not_kept(size, code):
+    handled = Queue()
+    line = SimpleNamespace(
+        state=1, STATE_OPEN=1, muted=False, client_addr=None, application_queue=handled, closed=[], said=[]
+    )
+    line.serverClose, line.sendMessage = line.closed.append, line.said.append
+    for _ in range(1000):
+        wire.hear(line, b"x" * size, is_binary=True)
+        line.state = 3 if line.closed else 1
+    assert line.closed == [code]
+    assert handled.qsize() <= 601
+    assert [json.loads(each)["code"] for each in line.said] == ["too_many_messages"] * (code == 4429)
 
 
 async def test_a_bad_token_is_closed_with_4401_after_an_error_frame(server):
