@@ -31,6 +31,15 @@ DEFAULT_STATUS = Prepared(  # with the last position on the board, which a new t
     )
 )
 
+WAY_UP = """
+    WITH RECURSIVE way (id) AS (
+        VALUES (%s)
+        UNION
+        SELECT tasks_task.parent_id FROM way JOIN tasks_task ON tasks_task.id = way.id
+    )
+    SELECT id FROM way WHERE id IS NOT NULL
+"""  # UNION, unlike UNION ALL, comes to an end in a circle too
+
 
 class TaskQuerySet(InProjectQuerySet):
     KEY = re.compile(r"([A-Z][A-Z0-9]{1,9})-([1-9][0-9]{0,8})")
@@ -248,14 +257,10 @@ class Task(TrackedModel):
             self.in_one_change = False
 
     def descends_from(self, *others):
-        """Whether one of the others is this task or above it."""
-        seen, pk, sought = set(), self.pk, {other.pk for other in others}
-        while pk is not None and pk not in seen:
-            if pk in sought:
-                return True
-            seen.add(pk)
-            pk = Task.objects.filter(pk=pk).values_list("parent", flat=True).first()
-        return False
+        """Whether one of the others is this task or above it. One statement, however deep this hangs."""
+        with connection.cursor() as cursor:
+            cursor.execute(WAY_UP, [Task._meta.pk.get_db_prep_value(self.pk, connection)])
+            return not {as_uuid(pk) for [pk] in cursor}.isdisjoint(other.pk for other in others)
 
     @transaction.atomic
     def move(self, **where):

@@ -41,6 +41,14 @@ def test_in_the_middle_of_a_chain_up_is_fine_and_down_is_not(api, chain, nothing
     assert hang(api, chain[2], chain[4]).status_code == 200
 
 
+def test_one_query_tells_whether_a_task_is_below_another_however_deep(chain, django_assert_num_queries):
+    for task in chain:
+        with django_assert_num_queries(1):
+            assert chain[-1].descends_from(task)
+    with django_assert_num_queries(1):
+        assert not chain[-2].descends_from(chain[-1])
+
+
 def test_a_branch_may_change_sides(api, project, chain):
     other = TaskFactory(project=project)
     assert hang(api, chain[1], other).json()["parent"] == str(other.pk)
