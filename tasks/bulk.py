@@ -1,5 +1,7 @@
 """What changes and deletes many tasks: a few statements, and yet one change of each to tell of."""
 
+from collections import Counter, deque
+
 from django.apps import apps
 from django.db import models, router, transaction
 from django.db.models.deletion import Collector
@@ -87,10 +89,14 @@ def kept_in(name):
 def children_first(tasks):
     """The tasks in an order in which none loses its parent before it goes itself: that would be a change to tell of."""
     left = {task.pk: task for task in tasks}
+    children = Counter(task.parent_id for task in left.values())
+    leaves = deque(task for task in left.values() if not children[task.pk])
     while left:
-        parents = {task.parent_id for task in left.values()}
-        for task in [task for task in left.values() if task.pk not in parents] or list(left.values()):
-            yield left.pop(task.pk)
+        task = leaves.popleft() if leaves else next(iter(left.values()))  # of a circle, any
+        yield left.pop(task.pk)
+        children[task.parent_id] -= 1
+        if not children[task.parent_id] and task.parent_id in left:
+            leaves.append(left[task.parent_id])
 
 
 class SpentId(models.Model):
