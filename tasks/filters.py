@@ -74,7 +74,9 @@ class TaskFilter(InProjectFilter):
     due_after = DayFilter(field_name="due_date", lookup_expr="gt", help_text="Due after this day.")
     created_after = MomentFilter(field_name="created_at", lookup_expr="gt", help_text="Made after this moment.")
     updated_after = MomentFilter(field_name="updated_at", lookup_expr="gt", help_text="Changed after this moment.")
-    search = SearchFilter(method="find", help_text="Words in the title or the description, or keys.")
+    search = SearchFilter(
+        method="find", keys=TaskQuerySet.KEY, help_text="Words in the title or the description, or keys."
+    )
     ordering = StableOrderingFilter(
         fields=["created_at", "updated_at", "due_date", "priority", "number", "position"],
         help_text="Newest first unless said; `-` turns round. Without a date comes last.",
@@ -113,7 +115,7 @@ class TaskFilter(InProjectFilter):
         return queryset.filter(pk__in=Task.labels.through.objects.filter(label__in=values).values("task"))
 
     def find(self, queryset, name, value):
-        for word in value.split():
+        for word in value:
             found = Q(HasWord(SearchedText("title", "description"), word))
             if key := TaskQuerySet.KEY.fullmatch(word.upper()):
                 # By the id, since of a project's key beside the text no index could be asked.

@@ -105,20 +105,46 @@ def in_any_case(letter):
     return f"[{''.join(cases)}]" if len(cases) > 1 or letter in "*?[" else letter
 
 
+MOST_WORDS = 10  # of a search: each reads the texts of all tasks that no index of words rules out
+
+
+def words_of(search, keys=None):
+    """The words of a search, without those within another, which are found with it; one that is a key, as the pattern
+    `keys` tells, may be found elsewhere.
+    """
+    words = {word.encode().lower(): word for word in search.split()}  # of ASCII: of other letters databases differ
+    texts = [word for word in words if not (keys and keys.fullmatch(words[word].upper()))]
+    return [name for word, name in words.items() if not any(word in text and word != text for text in texts)]
+
+
+class SearchField(forms.CharField):
+    def __init__(self, *args, keys=None, **kwargs):
+        self.keys = keys
+        super().__init__(*args, **kwargs)
+
+    def clean(self, value):
+        words = words_of(super().clean(value), self.keys)
+        if len(words) > MOST_WORDS:
+            raise forms.ValidationError(f"A search has at most {MOST_WORDS} different words.", code="too_many_words")
+        return words
+
+
 class SearchFilter(filters.CharFilter):
-    """A few words, each of which one of the `columns` has to have.
+    """A few words, each of which one of the `columns` has to have; `keys` is a pattern of what is found elsewhere.
 
     Each is a condition of its own: thousands of them would take minutes, and more than SQLite takes.
     """
 
+    field_class = SearchField
     MAX_LENGTH = 200
 
-    def __init__(self, *columns, **kwargs):
+    def __init__(self, *columns, help_text, **kwargs):
         self.columns = columns
-        super().__init__(max_length=self.MAX_LENGTH, **kwargs)
+        help_text = f"{help_text} At most {MOST_WORDS}, each of which is to be there."
+        super().__init__(max_length=self.MAX_LENGTH, help_text=help_text, **kwargs)
 
     def filter(self, queryset, value):
-        for word in value.split():
+        for word in value:
             queryset = queryset.filter(reduce(or_, [Q(HasWord(F(column), word)) for column in self.columns]))
         return queryset
 

@@ -49,6 +49,10 @@ def find(api, tasks):
         ("login page", ["PROJ-1"]),
         ("page login", ["PROJ-1"]),
         ("  page \t login ", ["PROJ-1"]),
+        ("log LOGIN login o page", ["PROJ-1"]),
+        ("o PROJ-1 1", ["PROJ-1", "PROJ-2"]),
+        ("FEED OTHER-1 Feed f", ["OTHER-1"]),
+        ("THER OTHER-1", []),
         ("login cat", []),
         ("paint button", ["PROJ-2"]),
         ("nowhere", []),
@@ -90,6 +94,17 @@ def test_a_null_character_is_refused(api, tasks):
 @pytest.mark.parametrize("words", ["login " * 2000, "x" * 15_000], ids=["many words", "a long one"])
 def test_a_search_of_any_length_is_answered(api, tasks, words):
     assert api.get(TASKS, {"search": words}).status_code in {200, 400}
+
+
+def test_ten_words_are_asked_for_and_more_refused(api, tasks):
+    letters = "q w z j x k v y p f"
+    with CaptureQueriesContext(connection) as queries:
+        assert api.get(TASKS, {"search": f"{letters} {letters.upper()} qw"}).json()["count"] == 0
+    assert max(query["sql"].count(" LIKE ") for query in queries) == 9
+    answer = api.get(TASKS, {"search": f"{letters} u"})
+    assert answer.status_code == 400
+    [error] = answer.json()["errors"]["search"]
+    assert error == {"detail": "A search has at most 10 different words.", "code": "too_many_words"}
 
 
 def test_it_goes_with_filters(api, tasks):
