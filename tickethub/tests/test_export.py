@@ -84,6 +84,13 @@ def rich(people):
     return project
 
 
+def test_a_table_of_more_tasks_than_statuses_may_be_comes_back(people):
+    project = peopled(people)
+    TaskFactory.create_batch(101, project=project)
+    file = read(exported(project, "as_csv"))
+    assert (len(file.tasks), [status["slug"] for status in file.statuses]) == (101, ["todo"])
+
+
 def exported(project, how, user=None):
     return b"".join(getattr(Export(project, user), how)()).decode()
 

@@ -90,7 +90,7 @@ def person(item):
 
 def read_csv(table):
     """`table` are the rows as `(number, {column: [cells]})`."""
-    result = File("tickethub-csv", [])
+    result, statuses = File("tickethub-csv", []), {}
     for row, cells in table:
         values = {column: unescape((cells.get(column) or [""])[0]) for column in COLUMNS}
         try:
@@ -99,10 +99,10 @@ def read_csv(table):
         except (ValueError, RecursionError, csv.Error):
             result.broken.append((row, "non_field_errors", "malformed", "A cell that has several values is broken."))
             continue
-        result.statuses.append(
-            {"slug": values["status"], "name": values["status_name"], "category": values["status_category"]}
-        )
-        result.colors |= dict(zip(names, colors, strict=False))
+        slug = values["status"]
+        statuses[slug] = {"slug": slug, "name": values["status_name"], "category": values["status_category"]}
+        result.colors.update(zip(names, colors, strict=False))
+    result.statuses = list(statuses.values())
     return result
 
 
