@@ -13,6 +13,7 @@ from projects.tests.factories import ProjectFactory
 from realtime.models import Event
 from tasks.tests.factories import TaskFactory
 from tickethub.streaming import PiecewiseResponse
+from tickethub.transfer import reading
 
 pytestmark = pytest.mark.django_db
 ISSUES = json.dumps([{"number": 7, "title": "Order the wheels", "state": "open"}])
@@ -140,6 +141,29 @@ def test_a_file_of_too_many_rows_is_refused_before_they_are_made(client, project
         errors = refused(post(client, data), 400)["errors"]
     assert [each["code"] for each in errors["data"]] == ["too_many"]
     settings.IMPORT_MAX_ROWS = 20
+    assert post(client, data).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ("issue key,summary,comment,comment,comment\nA-1,a,x,y,z\n", "At most 2 comments"),
+        ("issue key,summary" + ",outward issue link (blocks)" * 3 + "\nA-1,a,A-2,A-3,A-4\n", "At most 2 relations"),
+        ('title,labels\na,"1,2,3,4,5,6,7"\nb,"1,2,3,4,5,6,7"\n', "At most 4 labels and assignees"),
+        ("title" + ",x" * 200 + "\na" + "," * 200, "At most 200 cells"),
+        ('title,labels\na,"1,2"\nb,"3,4"\n', "At most 3 labels and"),
+        (json.dumps([{"title": "a", "labels": ["1", "2", "3", "4"]}]), "At most 3 labels and"),
+    ],
+)
+def test_what_hangs_on_the_rows_has_limits_too(client, project, settings, monkeypatch, data, words):
+    settings.IMPORT_MAX_ROWS = 2
+    monkeypatch.setattr(reading, "MOST_LABELS", 3 if "3 labels" in words else 10)
+    with nothing_changes():
+        [error] = refused(post(client, data), 400)["errors"]["data"]
+    assert error["code"] == "too_many"
+    assert error["detail"].startswith(words)
+    settings.IMPORT_MAX_ROWS = 20
+    monkeypatch.setattr(reading, "MOST_LABELS", 10)
     assert post(client, data).status_code == 200
 
 

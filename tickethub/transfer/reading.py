@@ -21,6 +21,8 @@ FORMATS = {
 }
 OBJECTS = {"tickethub-json", "trello-json"}  # the JSON formats that are an object
 OBJECTS_A_ROW = 6  # that a file may have on the average, with as many rows as are allowed
+CELLS_A_ROW = 100  # the same of a table: many exports have a column for each comment of who has the most
+NAMES_A_ROW = 2  # labels and assignees
 MOST_LABELS, MOST_STATUSES = 5_000, 100
 
 
@@ -34,12 +36,19 @@ def decode(data):
 
 def read(text, name=None, most=None):
     """The File that a text holds, in the format of that name, or in the one it looks like. Raises Unreadable, also
-    for more than `most` tasks.
+    for more than `most` tasks, and for too much that hangs on them.
     """
     text = text.removeprefix("\ufeff")
-    file = parse(text, name, most or inf)
-    if len(file.labels) > MOST_LABELS or len(file.statuses) > MOST_STATUSES:
+    most = most or inf
+    file = parse(text, name, most)
+    names = [str(name) for row in file.tasks if isinstance(row.labels, list) for name in row.labels]
+    if len({*names, *file.labels}) > MOST_LABELS or len(file.statuses) > MOST_STATUSES:
         raise Unreadable(f"At most {MOST_LABELS:,} labels and {MOST_STATUSES} statuses come at once.", "too_many")
+    if len(names) + sum(len(row.assignees) for row in file.tasks) > most * NAMES_A_ROW:
+        raise too_large(most * NAMES_A_ROW, "labels and assignees of tasks")
+    for what in ("comments", "relations"):
+        if sum(len(getattr(row, what)) for row in file.tasks) > most:
+            raise too_large(most, what)
     return file
 
 
@@ -64,8 +73,8 @@ def parse(text, name, most):
         raise Unreadable(f"This is not what {name} looks like.") from error
 
 
-def too_large(most):
-    return Unreadable(f"At most {most:,} rows come at once. Divide the file, or import it on the server.", "too_many")
+def too_large(most, what="rows"):
+    return Unreadable(f"At most {most:,} {what} come at once. Divide the file, or import it on the server.", "too_many")
 
 
 def from_json(text):
@@ -94,12 +103,15 @@ def json_format(content):
 
 def from_csv(text, most):
     """The header of a CSV text, its names in small letters, and its lines. Raises Unreadable."""
-    reader, rest = csv.reader(io.StringIO(text, newline=""), strict=True), []
+    reader, rest, count = csv.reader(io.StringIO(text, newline=""), strict=True), [], 0
     try:
         header = next(reader, [])
         for cells in reader:
             if len(rest) >= most:
                 raise too_large(most)
+            count += len(cells)
+            if count > most * CELLS_A_ROW:
+                raise too_large(most * CELLS_A_ROW, "cells")
             rest.append(cells)
     except csv.Error as error:
         raise Unreadable(f"This is not valid CSV: {error}.") from error
