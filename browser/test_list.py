@@ -120,6 +120,8 @@ def test_only_what_is_seen_stays_selected(world, open_browser):
     page.get_by_role("checkbox", name="High").check()
 
     expect(bar).to_contain_text("1 selected")
+    world.bruno.patch(f"tasks/{world.key}-2/", priority="low")
+    expect(bar).to_be_hidden()
 
 
 def test_selecting_all_says_that_100_can_be_changed_at_once(world, open_browser):

@@ -166,6 +166,7 @@ class App {
       this.opened.bar.draw();
       this.#drawTop();
     }
+    selection.narrow(matcher(current().filters, store)); // others may have changed what the filters hide
     view.draw(ids);
     drawer?.draw();
     selection.draw();

@@ -96,12 +96,12 @@ export class Selection {
   }
 
   #askToDelete() {
-    const ids = [...this.ids];
     ask(
-      `Delete ${count(ids.length, "task")}?`,
+      `Delete ${count(this.ids.size, "task")}?`,
       "Their comments go with them. This cannot be undone.",
       "Delete",
       async (_, signal) => {
+        const ids = [...this.ids]; // fewer than were asked about, where a filter hides some by now
         await this.#store.request("POST", "tasks/bulk/", { json: { ids, delete: true }, signal });
         this.set([]);
         toast(`${count(ids.length, "task")} deleted.`);
