@@ -52,6 +52,15 @@ def test_the_list_follows_what_others_do(world, open_browser):
     expect(rows(page)).to_have_text(["Another name"])
 
 
+def test_a_search_that_was_just_typed_closes_no_dialog(world, open_browser):
+    page = open_browser(world.ada, world.path)
+    page.get_by_label("Search tasks").fill("bolt")
+    page.get_by_role("button", name="New task", exact=True).click()
+
+    page.wait_for_url("**/?search=bolt")
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def test_a_menu_closes_behind_who_tabs_out_of_it(world, open_browser):
     page = open_browser(world.ada, f"{world.path}list/")
     page.locator("summary", has_text="Due").click()

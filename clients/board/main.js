@@ -52,8 +52,8 @@ class App {
     this.body.id = "main";
     mount();
     [this.me] = await Promise.all([this.#get("users/me/"), this.#loadProjects()]);
-    addEventListener("popstate", () => {
-      this.#closeDialogs();
+    addEventListener("popstate", ({ isTrusted }) => {
+      if (isTrusted) this.#closeDialogs(); // and not where a search that was just typed comes to the address
       this.route();
     });
     addEventListener("projects", () => this.#loadProjects().then(() => this.#drawTop()));
