@@ -47,6 +47,21 @@ def test_where_the_card_with_the_focus_goes_the_one_beside_it_has_it(world, open
         expect(page.get_by_role("link", name=title)).to_be_focused()
 
 
+def test_escape_puts_back_what_a_mouse_carries(world, open_browser):
+    world.task("Carried")
+    page = open_browser(world.ada, world.path)
+    hold(page, "Carried", "Done", 400)
+    expect(column(page, "Done").locator(".card.lifted")).to_have_count(1)
+
+    page.keyboard.press("Escape")
+    page.mouse.move(700, 500, steps=3)
+
+    expect(page.locator(".card.lifted, .card.ghost")).to_have_count(0)
+    page.mouse.up()
+    assert titles(page, "Todo") == ["Carried"]
+    assert world.now(1)["version"] == 1
+
+
 @pytest.mark.parametrize("gone", ["deleted", "moved"])
 def test_a_card_is_dropped_where_it_is_shown_though_its_neighbour_went(world, open_browser, gone):
     world.task("Carried")

@@ -70,6 +70,7 @@ export function dragging(root, store, { draw, replace }) {
   // --- By pointer ---
 
   let pressed = null; // {card, x, y, pointerId, timer}
+  const isOfHand = ({ pointerId }) => pointerId === pressed?.pointerId; // and not of a second finger
 
   listen(root, "pointerdown", (event) => {
     const card = event.target.closest(".card");
@@ -94,8 +95,8 @@ export function dragging(root, store, { draw, replace }) {
 
   listen(root, "pointermove", (event) => {
     const { clientX: x, clientY: y } = event;
+    if (!isOfHand(event)) return;
     if (held?.ghost) return follow(x, y);
-    if (!pressed) return;
     const isFar = Math.hypot(x - pressed.x, y - pressed.y) > PULL;
     if (isFar && pressed.isTouch) release();
     else if (isFar) begin(pressed.x, pressed.y);
@@ -140,7 +141,8 @@ export function dragging(root, store, { draw, replace }) {
     pressed = null;
   }
 
-  listen(document, "pointerup", () => {
+  listen(document, "pointerup", (event) => {
+    if (!isOfHand(event)) return;
     release();
     if (!held?.ghost) return;
     letGo(true);
@@ -148,7 +150,8 @@ export function dragging(root, store, { draw, replace }) {
     document.addEventListener("click", swallow, { capture: true, once: true });
     setTimeout(() => document.removeEventListener("click", swallow, { capture: true }));
   });
-  listen(document, "pointercancel", () => {
+  listen(document, "pointercancel", (event) => {
+    if (!isOfHand(event)) return;
     release();
     if (held?.ghost) letGo(false);
   });
@@ -164,6 +167,7 @@ export function dragging(root, store, { draw, replace }) {
       if (event.key === "Escape" && held) {
         event.stopImmediatePropagation();
         const { card } = held;
+        release(); // or the next move would lift it again
         letGo(false);
         draw(new Set([id(card)]));
         if (!card.isConnected) return; // others made of it what no filter lets through
