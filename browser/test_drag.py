@@ -62,6 +62,29 @@ def test_escape_puts_back_what_a_mouse_carries(world, open_browser):
     assert world.now(1)["version"] == 1
 
 
+def test_a_finger_carries_a_card_past_the_next_column_to_the_one_below_it(world, open_browser):
+    world.task("Carried", status="in-progress")
+    page = open_browser(world.ada, world.path, viewport={"width": 390, "height": 844}, has_touch=True)
+    page.get_by_role("link", name="Carried").scroll_into_view_if_needed()
+    touch = page.context.new_cdp_session(page)
+    box = card(page, "Carried").bounding_box()
+
+    def finger(kind, *points):
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+
+    finger("touchStart", {"x": box["x"] + 100, "y": box["y"] + 20})
+    expect(page.locator(".card.ghost")).to_be_visible()
+    finger("touchMove", {"x": 385, "y": box["y"] + 100})
+    board = page.locator(".board").element_handle()
+    page.wait_for_function("board => board.scrollLeft > board.scrollWidth - board.clientWidth - 2", arg=board)
+    board.dispatch_event("pointerup", {"pointerId": 99})  # another finger's tap
+    expect(page.locator(".card.ghost")).to_be_visible()
+    with page.expect_response("**/move/"):
+        finger("touchEnd")
+
+    assert world.now(1)["status"] == "cancelled"
+
+
 @pytest.mark.parametrize("gone", ["deleted", "moved"])
 def test_a_card_is_dropped_where_it_is_shown_though_its_neighbour_went(world, open_browser, gone):
     world.task("Carried")

@@ -41,6 +41,7 @@ export function dragging(root, store, { draw, replace }) {
     const place = held.place && card.isConnected && placeOf(card); // others may have changed what stands beside it
     held = null;
     ghost?.remove();
+    root.style.scrollSnapType = "";
     pretence?.end();
     card.classList.remove("lifted", "by-hand", "by-key");
     if (!isMeant || !place || (place.status === home.status && place.after === home.after)) return false;
@@ -88,6 +89,7 @@ export function dragging(root, store, { draw, replace }) {
     ghost.style.width = `${width}px`;
     lift(replace(id(ghost)), "by-hand");
     root.setPointerCapture(pointerId);
+    root.style.scrollSnapType = "none"; // or it would take back each step of the scrolling at an edge
     Object.assign(held, { ghost, dx: x - left, dy: y - top, x, y });
     follow(x, y);
     requestAnimationFrame(scroll);
@@ -125,7 +127,9 @@ export function dragging(root, store, { draw, replace }) {
     const pull = (at, start, end) =>
       (at < start + EDGE ? at - start - EDGE : at > end - EDGE ? at - end + EDGE : 0) / 4;
     const board = root.getBoundingClientRect();
+    const { scrollLeft } = root;
     root.scrollLeft += pull(held.x, board.left, board.right);
+    if (root.scrollLeft !== scrollLeft) follow(held.x, held.y);
     const list = document.elementFromPoint(held.x, held.y)?.closest(".column")?.querySelector(".cards");
     if (list) {
       const { top, bottom } = list.getBoundingClientRect();
