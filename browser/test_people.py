@@ -181,6 +181,19 @@ def test_tabs_share_a_login_renew_it_once_and_end_it_together(ada, url, open_bro
     assert page.request.post(f"{url}/api/v1/auth/token/refresh/", data={"refresh": refresh}).status == 401
 
 
+def test_back_shows_nothing_of_a_login_that_has_ended(ada, open_browser):
+    page = open_browser(ada)
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+    page.evaluate(
+        """() => {
+            localStorage.removeItem("tickethub.tokens"); // as another page of this tab did
+            dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true }));
+        }"""
+    )
+
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
 def test_a_tab_that_is_told_late_of_a_renewal_does_not_renew_with_what_is_spent(ada, open_browser):
     page = open_browser()
     page.goto("/")

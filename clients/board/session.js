@@ -121,3 +121,7 @@ addEventListener("storage", ({ key, oldValue, newValue }) => {
   const login = (text) => parse(text)?.login;
   if (key === KEY && login(oldValue) !== login(newValue)) location.reload();
 });
+
+// "Back" may show a page as the browser kept it, of a login that has ended since.
+const shownFor = read()?.login;
+addEventListener("pageshow", ({ persisted }) => persisted && read()?.login !== shownFor && location.reload());
