@@ -86,6 +86,20 @@ def test_who_is_made_a_viewer_in_the_middle_of_it_can_change_nothing_more(world,
     expect(page.get_by_role("complementary")).to_be_focused()
 
 
+def test_what_others_make_is_offered_to_who_is_in_the_fields(world, drawer):
+    status = drawer.get_by_label("Status", exact=True)
+    status.focus()
+    world.ada.post(
+        "statuses/", project=world.project["id"], name="On hold", slug="on-hold", category="todo", position=9
+    )
+    world.ada.patch(f"tasks/{world.key}-1/", status="on-hold")
+    expect(status).to_have_value("on-hold")
+
+    drawer.locator("summary", has_text="Labels:").click()
+    world.ada.post("labels/", project=world.project["id"], name="garden", color="#2da44e")
+    expect(drawer.get_by_role("checkbox", name="garden")).to_be_visible()
+
+
 def test_a_label_that_is_refused_is_not_checked(world, drawer):
     world.ada.post("labels/", project=world.project["id"], name="garden", color="#2da44e")
     drawer.locator("summary", has_text="Labels:").click()

@@ -12,22 +12,27 @@ export function fieldsOf(store, id, save) {
   const element = h("dl.fields", { onfocusout: () => requestAnimationFrame(() => draw(store.task(id))) });
   let shown = null;
   let mightWrite = null; // when the controls were made
+  const grow = {}; // by field: add what can be chosen since its control was made
 
   const rows = {
-    status: ["Status", (task) => [ring(store.categoryOf(task.status)), pick(task, "status", statuses())]],
+    status: ["Status", (task) => [ring(store.categoryOf(task.status)), pick(task, "status", statuses)]],
     priority: ["Priority", (task) => [priorityIcon(task.priority), pick(task, "priority", priorities)]],
     assignees: ["Assignees", (task) => many(task, "assignees", people)],
     labels: ["Labels", (task) => many(task, "labels", labels, newLabel)],
     due_date: ["Due", dueDate],
   };
-  const priorities = PRIORITIES.map((one) => [one, capital(one)]);
+  const priorities = () => PRIORITIES.map((one) => [one, capital(one)]);
   const statuses = () => store.statuses.map(({ slug, name }) => [slug, name]);
   const people = () => store.people.map((user) => [user.id, nameOf(user), avatar(user)]);
   const labels = () => store.labels.map((one) => [one.id, one.name, dot(one.color)]);
 
   function pick(task, name, options) {
     const onchange = () => save({ [name]: control.value });
-    const control = select(options, task[name], { "aria-label": rows[name][0], disabled: !store.mayWrite, onchange });
+    const control = select(options(), task[name], { "aria-label": rows[name][0], disabled: !store.mayWrite, onchange });
+    grow[name] = () => {
+      const known = new Set([...control.options].map(({ value }) => value));
+      for (const [value, words] of options()) if (!known.has(value)) control.add(new Option(words, value));
+    };
     return control;
   }
 
@@ -94,7 +99,14 @@ export function fieldsOf(store, id, save) {
       const box = h("input", { type: "checkbox", value, checked: store.task(id)[name].includes(value), onchange });
       return h("label.option", box, sign, words);
     };
-    return menu(summary, () => [...options().map(option), more?.()], { says: `${rows[name][0]}: ` });
+    const details = menu(summary, () => [...options().map(option), more?.()], { says: `${rows[name][0]}: ` });
+    grow[name] = () => {
+      if (!details.open) return;
+      const panel = details.lastElementChild;
+      const known = new Set([...panel.querySelectorAll("input")].map(({ value }) => value));
+      for (const one of options()) if (!known.has(one[0])) panel.insertBefore(option(one), panel.querySelector("form"));
+    };
+    return details;
   }
 
   function newLabel() {
@@ -132,10 +144,13 @@ export function fieldsOf(store, id, save) {
 
   function follow(task) {
     for (const name of ["status", "priority"]) {
-      /** @type {HTMLSelectElement} */ (element.querySelector(`[data-field=${name}] select`)).value = task[name];
+      const control = /** @type {HTMLSelectElement} */ (element.querySelector(`[data-field=${name}] select`));
+      grow[name]();
+      control.value = task[name];
     }
     for (const name of ["assignees", "labels"]) {
       const field = element.querySelector(`[data-field=${name}]`);
+      grow[name]?.();
       field.querySelector(".many").replaceChildren(...chosen(task, name));
       const boxes = /** @type {NodeListOf<HTMLInputElement>} */ (field.querySelectorAll("[type=checkbox]"));
       for (const box of boxes) box.checked = task[name].includes(box.value);
