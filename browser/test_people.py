@@ -117,6 +117,20 @@ def test_a_project_is_made_and_its_settings_changed(ada, open_browser):
     expect(page.get_by_role("heading", name="This project was deleted")).to_be_visible()
 
 
+def test_settings_undo_nothing_that_others_made_of_them_meanwhile(world, open_browser):
+    world.ada.patch(f"memberships/{world.membership['id']}/", role="admin")
+    page = open_browser(world.ada, f"{world.path}people/")
+    page.get_by_role("button", name="Edit the project").click()
+    page.get_by_label("Description").fill("Ada's description")
+    world.bruno.patch(f"projects/{world.key}/", name="Bruno's name")
+
+    page.get_by_role("dialog").get_by_role("button", name="Save").click()
+
+    expect(page.get_by_role("heading", name="Bruno's name")).to_be_visible()
+    expect(page.get_by_text("Ada's description")).to_be_visible()
+    assert world.ada.get(f"projects/{world.key}/")["name"] == "Bruno's name"
+
+
 def test_a_wrong_password_is_told_and_a_right_one_opens_the_address_that_was_asked(world, open_browser):
     world.task("Asked for")
     page = open_browser()
@@ -138,8 +152,9 @@ def test_profile_and_password_are_changed_and_other_logins_end(url, open_browser
     page.locator("summary", has_text="Your account:").click()
     page.get_by_role("button", name="Profile").click()
     page.get_by_label("First name").fill("Margareta")
+    person.patch("users/me/", last_name="Lindqvist")  # from another window
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("img", name="Margareta Lind")).to_be_visible()
+    expect(page.get_by_role("img", name="Margareta Lindqvist")).to_be_visible()
 
     page.locator("summary", has_text="Your account:").click()
     page.get_by_role("button", name="Password").click()

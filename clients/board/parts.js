@@ -62,17 +62,19 @@ export function select(options, chosen, props = {}) {
 
 /**
  * Open a modal dialog with a form in it; `act` gets the form's values, and it stays open while that fails. A request
- * that is given the signal, too, ends with it: what was cancelled must not be sent later.
+ * that is given the signal, too, ends with it: what was cancelled must not be sent later. Third `act` gets those values
+ * that are other than at the opening: to save the rest would undo what others made of it meanwhile.
  *
  * @param {string} title
  * @param {any} content
- * @param {{ act?: (values: any, signal: AbortSignal) => any, button?: string, kind?: string, wide?: boolean }} [options]
+ * @param {{ act?: (values: any, signal: AbortSignal, changed: any) => any, button?: string, kind?: string, wide?: boolean }} [options]
  */
 export function dialog(title, content, { act, button = "Save", kind = "primary", wide = false } = {}) {
   const failure = h("p.failure", { role: "alert", hidden: true });
   let isBusy = false; // else an impatient second click would do it twice
   const closing = new AbortController();
   const close = () => box.close();
+  const values = () => Object.fromEntries(new FormData(form));
   const form = h(
     "form",
     {
@@ -82,8 +84,10 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
         if (isBusy) return;
         isBusy = true;
         failure.hidden = true;
+        const now = values();
+        const changed = Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== opened[name]));
         try {
-          if ((await act?.(Object.fromEntries(new FormData(form)), closing.signal)) !== false) close();
+          if ((await act?.(now, closing.signal, changed)) !== false) close();
         } catch (error) {
           failure.textContent = reasons(error);
           failure.hidden = false;
@@ -107,6 +111,7 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
     if (isLost) /** @type {HTMLElement} */ (document.querySelector(".drawer, main")).focus();
   };
   const box = h("dialog", { class: wide ? "wide" : "", "aria-label": title, onclose }, form);
+  const opened = values();
   document.body.append(box);
   box.showModal();
   return box;

@@ -160,7 +160,7 @@ export function peopleView(store) {
         field("Name", h("input", { name: "name", required: true, maxlength: 200, value: name })),
         field("Description", h("textarea", { name: "description", rows: 4, value: description })),
       ],
-      { act: (json, signal) => store.request("PATCH", `projects/${store.key}/`, { json, signal }) },
+      { act: (_, signal, json) => store.request("PATCH", `projects/${store.key}/`, { json, signal }) },
     );
   }
 

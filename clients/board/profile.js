@@ -16,7 +16,7 @@ export function editProfile(hub, me, onSaved) {
       field("Email", input("email", "email"), "What you sign in with"),
     ],
     {
-      act: async (json, signal) => {
+      act: async (_, signal, json) => {
         onSaved(await (await hub.request("PATCH", "users/me/", { json, signal })).json());
         toast("Your profile is saved.");
       },
