@@ -1,5 +1,7 @@
 """A task's drawer: editing in place, collisions, what is related, comments, history."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from test_people import log_in
@@ -279,6 +281,17 @@ def test_who_made_a_task_may_delete_it_unless_they_only_look(world, open_browser
         page.locator("summary", has_text="More").click()
         expect(page.get_by_role("button", name="Copy the link")).to_be_visible()
         expect(page.get_by_role("button", name="Delete", exact=True)).to_have_count(offered)
+
+
+def test_a_link_that_cannot_be_copied_is_shown(world, drawer):
+    drawer.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined })")  # as on plain HTTP
+    drawer.locator("summary", has_text="More").click()
+    drawer.get_by_role("button", name="Copy the link").click()
+
+    link = drawer.get_by_role("dialog").get_by_label("The link")
+    expect(link).to_have_value(re.compile(rf"{world.path}\?task={world.key}-1$"))
+    assert drawer.evaluate("getSelection().toString()") == link.input_value()
+    expect(drawer.get_by_text("The link is copied.")).to_have_count(0)
 
 
 def test_a_deleted_task_leaves_the_board_and_says_so_in_an_open_drawer(world, drawer, open_browser):

@@ -5,7 +5,7 @@ import { activity } from "./activity.js";
 import { describe } from "./description.js";
 import { h, icon, menu } from "./dom.js";
 import { fieldsOf } from "./fields.js";
-import { ask } from "./parts.js";
+import { ask, copyLink } from "./parts.js";
 import { related } from "./relations.js";
 import { address, go } from "./route.js";
 import { toast } from "./toast.js";
@@ -29,6 +29,7 @@ export function openDrawer(store, key) {
 
   let isGone = false;
   const task = () => store.task(id);
+  const link = () => location.origin + address({ task: key, filters: {}, view: "board" });
   const mayDelete = () => store.mayWrite && (store.isAdmin || task()?.created_by === store.me.id);
   const save = (values, base = task()) => change(store, base, values);
   const title = titleOf();
@@ -40,7 +41,7 @@ export function openDrawer(store, key) {
   const remove = menu(
     [icon("more"), h("span.unseen", "More")],
     (details) => [
-      h("button.option", { onclick: () => ((details.open = false), copyLink()) }, "Copy the link"),
+      h("button.option", { onclick: () => ((details.open = false), copyLink(link())) }, "Copy the link"),
       mayDelete() && h("button.option.danger", { onclick: () => ((details.open = false), askToDelete()) }, "Delete"),
     ],
     { class: "bare" },
@@ -49,11 +50,6 @@ export function openDrawer(store, key) {
   aside.append(
     h("div.scroll", title.element, fields.element, description.element, links.element, history.element, made),
   );
-
-  async function copyLink() {
-    await navigator.clipboard?.writeText(location.origin + address({ task: key, filters: {}, view: "board" }));
-    toast("The link is copied.");
-  }
 
   function askToDelete() {
     ask(`Delete ${key}?`, "Its comments go with it. This cannot be undone.", "Delete", async (_, signal) => {

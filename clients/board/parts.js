@@ -1,7 +1,7 @@
 /** Small things that several views show: people, labels, dates. */
 
 import { h, icon } from "./dom.js";
-import { reasons } from "./toast.js";
+import { reasons, toast } from "./toast.js";
 import { day, daysLeft, initials, nameOf } from "./words.js";
 
 /** Give one of eight hues by an id; the stylesheet knows their colours. */
@@ -115,6 +115,20 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
   document.body.append(box);
   box.showModal();
   return box;
+}
+
+/** Copy a link; where the browser refuses, or has no clipboard (on plain HTTP), show it to be copied by hand. */
+export async function copyLink(link) {
+  try {
+    await navigator.clipboard.writeText(link);
+    toast("The link is copied.");
+  } catch {
+    const select = ({ target }) => target.select();
+    dialog(
+      "Copy the link by hand",
+      h("input", { readonly: true, autofocus: true, value: link, "aria-label": "The link", onfocus: select }),
+    );
+  }
 }
 
 /** Ask before something that cannot be undone. */

@@ -1,8 +1,8 @@
 /** A project's people: members with their roles, invitations, and the project's own settings. */
 
 import { h, icon, renew } from "./dom.js";
-import { ask, avatar, dialog, field, select } from "./parts.js";
-import { complain, toast } from "./toast.js";
+import { ask, avatar, copyLink, dialog, field, select } from "./parts.js";
+import { complain } from "./toast.js";
 import { ago, capital, day, nameOf, ROLES } from "./words.js";
 
 const roleOptions = (roles) => roles.map((role) => [role, capital(role)]);
@@ -132,19 +132,7 @@ export function peopleView(store) {
             h(
               "div.row",
               link,
-              h(
-                "button",
-                {
-                  type: "button",
-                  class: "primary",
-                  onclick: () => (
-                    link.select(),
-                    navigator.clipboard?.writeText(link.value),
-                    toast("The link is copied.")
-                  ),
-                },
-                "Copy",
-              ),
+              h("button", { type: "button", class: "primary", onclick: () => copyLink(link.value) }, "Copy"),
             ),
           ]);
         },
