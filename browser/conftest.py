@@ -250,6 +250,15 @@ def sign_in(page, person):
 
 
 @pytest.fixture
+def drawer(world, open_browser):
+    """Ada's page with the drawer of a task."""
+    world.task("Fix the gate", description="It *squeaks*.")
+    page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
+    expect(page.get_by_role("complementary")).to_be_visible()
+    return page
+
+
+@pytest.fixture
 def picture(request):
     """Keep a picture of a page, where a folder for them is given."""
     folder = request.config.getoption("--screenshots")

@@ -7,15 +7,6 @@ from playwright.sync_api import expect
 from test_people import log_in
 
 
-@pytest.fixture
-def drawer(world, open_browser):
-    """Ada's page with the drawer of a task."""
-    world.task("Fix the gate", description="It *squeaks*.")
-    page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
-    expect(page.get_by_role("complementary")).to_be_visible()
-    return page
-
-
 def edit_description(page, words):
     page.get_by_role("region", name="Description").get_by_role("button", name="Edit").click()
     page.get_by_label("Description, in Markdown").fill(words)
