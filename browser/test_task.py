@@ -160,6 +160,11 @@ def test_comments_of_others_come_at_once_and_one_s_own_can_be_edited(world, draw
     own = activity.locator(".comment", has_text="The old one")
     own.get_by_role("button", name="Edit").click()
     drawer.get_by_label("Comment, in Markdown", exact=True).fill("The green one")
+    old = world.ada.get("comments/", task=f"{world.key}-1")["results"][1]
+    world.ada.patch(f"comments/{old['id']}/", body="The red one")
+    expect(activity.get_by_text("The red one")).to_be_visible()
+    drawer.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(drawer.get_by_role("dialog").get_by_role("alert")).to_contain_text("The red one")
     drawer.get_by_role("dialog").get_by_role("button", name="Save").click()
 
     expect(activity.locator(".comment", has_text="The green one")).to_contain_text("edited")

@@ -77,11 +77,18 @@ export function activity(store, id) {
       "Edit the comment",
       h("textarea", { name: "body", rows: 8, "aria-label": "Comment, in Markdown", value: comment.body }),
       {
-        act: async ({ body }, signal) =>
-          keep(await store.request("PATCH", `comments/${comment.id}/`, { json: { body }, signal })),
+        act: async ({ body }, signal) => {
+          const now = comments.get(comment.id) ?? comment;
+          const isOther = now.body !== comment.body && now.body !== body;
+          comment = now;
+          if (isOther) throw Object.assign(new Error("collision"), { detail: elsewhere(now.body) });
+          keep(await store.request("PATCH", `comments/${comment.id}/`, { json: { body }, signal }));
+        },
       },
     );
   }
+
+  const elsewhere = (body) => `You changed it in another window meanwhile. Save again to replace this: ${body}`;
 
   function remove(comment) {
     ask("Delete the comment?", "This cannot be undone.", "Delete", (_, signal) =>
