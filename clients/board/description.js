@@ -12,12 +12,14 @@ export function describe(store, id, save) {
   let shown = null;
 
   function edit() {
-    const { base, words } = draft.get() ?? { base: store.task(id), words: store.task(id).description };
+    const begun = draft.get() ?? { base: store.task(id), words: store.task(id).description };
+    const { words } = begun;
+    const written = () => ({ ...(draft.get() ?? begun), words: area.value });
     const area = h("textarea", {
       rows: Math.min(24, Math.max(6, words.split("\n").length + 2)),
       "aria-label": "Description, in Markdown",
       value: words,
-      oninput: () => draft.set({ base, words: area.value }),
+      oninput: () => draft.set(written()),
       onkeydown: (event) => {
         if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) send();
         if (event.key === "Escape") event.preventDefault(); // or one key would close it all
@@ -25,10 +27,15 @@ export function describe(store, id, save) {
     });
     const collides = "It was changed by somebody else meanwhile. You will see both when you save.";
     const send = async () => {
-      const isSaved = area.value === base.description || (await save({ description: area.value }, base)) !== null;
-      if (isSaved) end();
+      const { base, words: sent } = written();
+      const saved = sent !== base.description && (await save({ description: sent }, base));
+      if (saved === null) return;
+      const left = draft.get();
+      const isMore = saved && left && left.words !== sent; // was written meanwhile
+      if (isMore) draft.set({ ...left, base: saved });
+      else end();
     };
-    draft.set({ base, words });
+    draft.set(begun);
     element.replaceChildren(
       h("h3", "Description"),
       area,
@@ -51,7 +58,7 @@ export function describe(store, id, save) {
     if (written && store.mayWrite) {
       if (!element.querySelector("textarea")) edit();
       const warning = /** @type {HTMLElement} */ (element.querySelector(".warning"));
-      warning.hidden = task.description === written.base.description;
+      warning.hidden = store.isPending(id) || task.description === written.base.description;
       return;
     }
     const now = `${store.mayWrite}${task.description}`;
