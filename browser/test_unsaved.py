@@ -30,3 +30,38 @@ def test_what_is_written_while_it_is_saved_is_kept(world, drawer):
     expect(drawer.get_by_role("region", name="Description").locator(".prose")).to_have_text("One and two")
     expect(drawer.locator(".card.pending")).to_have_count(0)
     assert world.now(1)["description"] == "One and two"
+
+
+def test_a_title_that_collided_failed_or_met_a_reload_overwrites_nothing_unasked(world, drawer):
+    title, dialog = drawer.get_by_label("Title", exact=True), drawer.get_by_role("dialog")
+    title.fill("Ada's")
+    world.bruno.patch(f"tasks/{world.key}-1/", title="Bruno's")
+    title.press("Enter")
+    expect(dialog).to_be_visible()
+    drawer.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(title).to_have_value("Ada's")
+
+    for _ in ("as it stands", "after a reload"):
+        title.focus()
+        title.press("Tab")
+        expect(dialog.locator(".theirs")).to_contain_text("Bruno's")
+        assert world.now(1)["title"] == "Bruno's"
+        drawer.keyboard.press("Escape")
+        drawer.reload()
+        expect(title).to_have_value("Ada's")
+    title.focus()
+    title.press("Escape")
+    expect(title).to_have_value("Bruno's")
+
+    title.fill("Ada's second")
+    with drawer.expect_event("requestfailed"):
+        drawer.route("**/tasks/*/", lambda route: route.abort(), times=1)
+        title.press("Enter")
+    world.bruno.patch(f"tasks/{world.key}-1/", title="Bruno's second")
+    expect(drawer.get_by_role("link", name="Bruno's second")).to_be_visible()
+    title.focus()
+    title.press("Tab")
+    dialog.get_by_role("button", name="Take theirs").click()
+    expect(title).to_have_value("Bruno's second")
+    assert world.now(1)["title"] == "Bruno's second"

@@ -4,6 +4,7 @@ import { change } from "./collision.js";
 import { activity } from "./activity.js";
 import { describe } from "./description.js";
 import { h, icon, menu } from "./dom.js";
+import { draftOf } from "./draft.js";
 import { fieldsOf } from "./fields.js";
 import { ask, copyLink } from "./parts.js";
 import { related } from "./relations.js";
@@ -58,27 +59,53 @@ export function openDrawer(store, key) {
     });
   }
 
-  /** What it looked like when this person began to edit is what the edit rests on. */
+  /** What it looked like when this person began to edit is what the edit rests on, until it is saved or given up. */
   function titleOf() {
-    let base = null;
+    const draft = draftOf("title", store, id); // {base, words}
+    const left = draft.get();
+    let base = left?.base ?? null;
+    let isSaving = false;
+    const written = () => area.value.replace(/\s+/g, " ").trim();
+
+    async function keep() {
+      if (isSaving || !base) return;
+      const words = written();
+      if (words && words !== base.title) {
+        isSaving = true;
+        const saved = await save({ title: words }, base);
+        isSaving = false;
+        if (saved === null) return; // what was written stays there
+        if (saved && written() !== words) {
+          base = saved; // what was written meanwhile rests on it
+          if (document.activeElement !== area) keep();
+          return;
+        }
+      }
+      end();
+      if (task()) draw();
+    }
+
+    function end() {
+      draft.drop();
+      base = null;
+    }
+
     const area = h("textarea.title", {
       rows: 1,
       maxlength: 255,
       "aria-label": "Title",
-      onfocus: () => (base = task()),
-      onblur: async () => {
-        const words = area.value.replace(/\s+/g, " ").trim();
-        const from = base;
-        base = null;
-        const isSaved = !words || !from || words === from.title || (await save({ title: words }, from)) !== null;
-        if (!isSaved) base = from; // then what was written stays there
-        if (task()) draw();
+      value: left?.words ?? "",
+      onfocus: () => (base ??= task()),
+      oninput: () => {
+        base ??= task();
+        draft.set({ base, words: area.value });
       },
+      onblur: keep,
       onkeydown: (event) => {
         if (event.key === "Escape") {
           event.preventDefault();
-          area.value = base.title;
-          base = null;
+          end();
+          area.value = task().title;
         }
         if (event.key === "Enter" || event.key === "Escape") {
           event.preventDefault();
@@ -87,10 +114,14 @@ export function openDrawer(store, key) {
         }
       },
     });
+    if (left) toast("The title is not saved yet: enter in it saves it, escape gives it up.");
     return {
       element: area,
+      unsaved: () => draft.get()?.words,
       draw({ title }) {
         area.readOnly = !store.mayWrite;
+        const isIdle = document.activeElement !== area && !store.isPending(id);
+        if (base && isIdle && written() === title) end(); // only the answer was lost
         if (!base && area.value !== title) area.value = title;
       },
     };
@@ -101,7 +132,7 @@ export function openDrawer(store, key) {
     if (!now) {
       if (isGone) return; // somebody may be selecting what they wrote
       isGone = true;
-      const unsaved = [description.unsaved(), history.unsaved()].filter(Boolean);
+      const unsaved = [title, description, history].map((one) => one.unsaved()).filter(Boolean);
       const kept = unsaved.length > 0 && [
         h("p", "What you wrote and had not saved:"),
         unsaved.map((value) => h("textarea", { rows: 8, readonly: true, "aria-label": "Not saved", value })),
