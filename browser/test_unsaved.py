@@ -65,3 +65,30 @@ def test_a_title_that_collided_failed_or_met_a_reload_overwrites_nothing_unasked
     dialog.get_by_role("button", name="Take theirs").click()
     expect(title).to_have_value("Bruno's second")
     assert world.now(1)["title"] == "Bruno's second"
+
+
+def test_a_comment_whose_answer_is_lost_is_kept_until_it_is_seen(world, drawer):
+    activity = drawer.get_by_role("region", name="Activity")
+    box = activity.get_by_label("Write a comment")
+    box.fill("Not sent")
+    with held(drawer, "**/comments/"):
+        box.press("Control+Enter")
+    drawer.reload()
+    expect(box).to_have_value("Not sent")
+
+    with held(drawer, "**/comments/") as routes:
+        box.press("Control+Enter")
+    drawer.get_by_role("button", name="Close the task").click()
+    drawer.get_by_role("link", name="Fix the gate").click()
+    box.fill("Not sent\n\nAnd another")
+    routes[0].abort()
+    expect(drawer.get_by_text("The comment was not sent.")).to_be_visible()
+    drawer.reload()
+    expect(box).to_have_value("Not sent\n\nAnd another")
+
+    box.fill("Arrived")
+    drawer.route("**/comments/", lambda route: (route.fetch(), route.abort()), times=1)
+    with drawer.expect_event("requestfailed"):
+        box.press("Control+Enter")
+    expect(activity.locator(".comment")).to_contain_text("Arrived")
+    expect(box).to_have_value("")

@@ -8,16 +8,22 @@ import { address } from "./route.js";
 import { complain } from "./toast.js";
 import { ago, moment, tell } from "./words.js";
 
+const joined = (...texts) => texts.filter(Boolean).join("\n\n");
+const without = (words, body) =>
+  `${words}\n\n`.startsWith(`${body}\n\n`) ? words.slice(body.length).trimStart() : words;
+
 export function activity(store, id) {
   const comments = new Map();
   const events = new Map(); // by number
   const told = new Set(); // comments of which an event told: what is loaded may be older
   let state = "loading"; // then "loaded" or "failed"
-  const draft = draftOf("comment", store, id);
+  const draft = draftOf("comment", store, id); // {words: what is being sent, too; since}
+  const sending = [];
+  let since = draft.get()?.since ?? null; // the newest comment when words were sent of which nobody knows if they arrived
   const list = h("ol.activity", h("li.quiet", "Loading…"));
   const box = h("textarea", {
     rows: 2,
-    value: draft.get() ?? "",
+    value: draft.get()?.words ?? "",
     oninput: () => write(box.value),
     placeholder: "Write a comment",
     "aria-label": "Write a comment, in Markdown",
@@ -57,19 +63,48 @@ export function activity(store, id) {
     event.preventDefault();
     const body = box.value;
     if (!body.trim()) return;
+    since ??= [...comments.keys()].sort().at(-1) ?? ""; // ids sort by age
+    sending.push(body);
     write("");
     try {
-      keep(await store.request("POST", "comments/", { json: { task: id, body } }));
+      const comment = await store.request("POST", "comments/", { json: { task: id, body } });
+      end(body, true);
+      keep(comment);
     } catch (error) {
-      write([body, box.value].filter(Boolean).join("\n\n")); // with what was begun meanwhile
-      complain(error, "The comment was not sent.");
+      end(body, false);
+      if (!isHere(body)) complain(error, "The comment was not sent.");
+      settle();
     }
+  }
+
+  /** Once the drawer is closed the draft is that of the one opened anew, which shows what was not sent. */
+  function end(body, isSent) {
+    sending.splice(sending.indexOf(body), 1);
+    if (isSent && !sending.length) since = null;
+    const left = draft.get();
+    if (element.isConnected)
+      write(joined(!isSent && body, box.value)); // with what was begun meanwhile
+    else if (isSent && left) put({ ...left, words: without(left.words, body) });
   }
 
   function write(words) {
     if (box.value !== words) box.value = words;
-    if (words) draft.set(words);
+    put({ words: joined(...sending, words), since });
+  }
+
+  function put(left) {
+    if (left.words) draft.set(left);
     else draft.drop();
+  }
+
+  const isNew = ({ author, id: one }) => since !== null && author === store.me.id && one > since;
+  const isHere = (body) => [...comments.values()].some((one) => isNew(one) && one.body === body);
+
+  /** An answer may be lost of what did arrive: it must not be sent again. */
+  function settle() {
+    if (sending.length || !element.isConnected) return;
+    const words = [...comments.values()].filter(isNew).reduce((left, { body }) => without(left, body), box.value);
+    if (words !== box.value) write(words);
   }
 
   function edit(comment) {
@@ -105,6 +140,7 @@ export function activity(store, id) {
   function redraw() {
     if (state === "failed") load();
     if (state !== "loaded") return;
+    settle();
     form.hidden = !store.mayWrite;
     const shown = [...events.values()].filter(({ type }) => !type.startsWith("comment.") || type === "comment.deleted");
     const moments = [
@@ -159,7 +195,7 @@ export function activity(store, id) {
       for (const known of [comments, events, told]) known.clear();
       load();
     },
-    unsaved: () => draft.get(),
+    unsaved: () => draft.get()?.words,
     /** Take an event, if it is of this task. */
     tell(event) {
       const { type, object, id: thing } = event;
