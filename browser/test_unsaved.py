@@ -92,3 +92,24 @@ def test_a_comment_whose_answer_is_lost_is_kept_until_it_is_seen(world, drawer):
         box.press("Control+Enter")
     expect(activity.locator(".comment")).to_contain_text("Arrived")
     expect(box).to_have_value("")
+
+
+def test_a_task_whose_answer_was_lost_is_corrected(world, open_browser):
+    page = open_browser(world.ada, world.path)
+    dialog = page.get_by_role("dialog")
+    title = dialog.get_by_label("Title")
+    page.get_by_role("button", name="New task", exact=True).click()
+    title.fill("Misspelt")
+    with held(page, "**/tasks/") as routes:
+        title.press("Enter")
+    page.keyboard.type("lost")
+    expect(title).to_have_value("Misspelt")
+    routes[0].fetch()
+    routes[0].abort()
+    expect(title).to_be_focused()
+    title.fill("Spelt")
+    title.press("Enter")
+
+    expect(page.get_by_role("link", name="Spelt", exact=True)).to_be_visible()
+    expect(dialog).to_have_count(0)
+    assert [task["title"] for task in world.ada.get("tasks/", project=world.key)["results"]] == ["Spelt"]

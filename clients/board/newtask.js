@@ -16,6 +16,13 @@ function newId() {
   return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5");
 }
 
+/** It had been made already, and only the answer was lost: let it be what was written since. */
+async function correct(store, task, json, signal) {
+  const isOther = ([name, value]) => JSON.stringify(value) !== JSON.stringify(task[name]);
+  const left = Object.fromEntries(Object.entries(json).filter(isOther));
+  if (Object.keys(left).length) await store.request("PATCH", `tasks/${task.id}/`, { json: left, signal });
+}
+
 /** Ask for a new task; `values` are what it begins with. */
 export function newTask(store, values = {}) {
   if (!store.mayWrite) return;
@@ -52,7 +59,9 @@ export function newTask(store, values = {}) {
       wide: true,
       act: async ({ assignee, ...fields }, signal) => {
         const json = { id, project: store.project.id, ...values, ...fields, assignees: assignee ? [assignee] : [] };
-        const task = await store.request("POST", "tasks/", { json, signal });
+        const answer = await store.hub.request("POST", "tasks/", { json, signal });
+        const task = await answer.json();
+        if (answer.status === 200) await correct(store, task, json, signal);
         toast(`${task.key} is made.`, { action: ["Open", () => go({ task: task.key })] });
       },
     },

@@ -75,6 +75,12 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
   const closing = new AbortController();
   const close = () => box.close();
   const values = () => Object.fromEntries(new FormData(form));
+  /** What is written while it is sent would be lost. */
+  const freeze = (isFrozen) => {
+    for (const part of form.children) {
+      if (!part.matches("header, footer, .failure")) /** @type {HTMLElement} */ (part).inert = isFrozen;
+    }
+  };
   const form = h(
     "form",
     {
@@ -84,8 +90,9 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
         if (isBusy) return;
         isBusy = true;
         failure.hidden = true;
-        const now = values();
+        const [now, focused] = [values(), /** @type {HTMLElement} */ (document.activeElement)];
         const changed = Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== opened[name]));
+        freeze(true);
         try {
           if ((await act?.(now, closing.signal, changed)) !== false) close();
         } catch (error) {
@@ -93,6 +100,8 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
           failure.hidden = false;
         }
         isBusy = false;
+        freeze(false);
+        if (!box.contains(document.activeElement)) focused.focus();
       },
     },
     h(
