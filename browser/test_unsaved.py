@@ -113,3 +113,21 @@ def test_a_task_whose_answer_was_lost_is_corrected(world, open_browser):
     expect(page.get_by_role("link", name="Spelt", exact=True)).to_be_visible()
     expect(dialog).to_have_count(0)
     assert [task["title"] for task in world.ada.get("tasks/", project=world.key)["results"]] == ["Spelt"]
+
+
+def test_a_new_task_that_was_not_made_is_kept_until_it_is_cancelled(world, open_browser):
+    page = open_browser(world.ada, world.path)
+    dialog = page.get_by_role("dialog")
+    title = dialog.get_by_label("Title")
+    page.get_by_role("button", name="New task", exact=True).click()
+    title.fill("Half")
+    page.keyboard.press("Escape")
+    page.reload()
+    page.get_by_role("button", name="New task in Done").click()
+    expect(title).to_have_value("Half")
+    expect(dialog.get_by_label("Status")).to_have_value("done")
+
+    dialog.get_by_role("button", name="Cancel").click()
+    page.keyboard.press("n")
+
+    expect(title).to_have_value("")

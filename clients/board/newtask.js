@@ -1,6 +1,7 @@
 /** Making a task. */
 
 import { h } from "./dom.js";
+import { draftOf } from "./draft.js";
 import { dialog, field, select } from "./parts.js";
 import { go } from "./route.js";
 import { toast } from "./toast.js";
@@ -26,7 +27,9 @@ async function correct(store, task, json, signal) {
 /** Ask for a new task; `values` are what it begins with. */
 export function newTask(store, values = {}) {
   if (!store.mayWrite) return;
-  const id = newId();
+  const draft = draftOf("task", store, values.parent ?? store.project.id); // {id, title, …}
+  if (store.task(draft.get()?.id)) draft.drop(); // it was made, and only the answer lost
+  if (values.status && draft.get()) draft.set({ ...draft.get(), status: values.status });
   const usual = store.statuses.find(({ is_default: isDefault }) => isDefault)?.slug;
   const status = select(
     store.statuses.map(({ slug, name }) => [slug, name]),
@@ -42,6 +45,7 @@ export function newTask(store, values = {}) {
   dialog(
     `New task in ${store.project.name}`,
     [
+      h("input", { type: "hidden", name: "id", value: newId() }),
       field(
         "Title",
         h("input", { name: "title", required: true, maxlength: 255, autofocus: true, autocomplete: "off" }),
@@ -57,8 +61,9 @@ export function newTask(store, values = {}) {
     {
       button: "Make the task",
       wide: true,
+      draft,
       act: async ({ assignee, ...fields }, signal) => {
-        const json = { id, project: store.project.id, ...values, ...fields, assignees: assignee ? [assignee] : [] };
+        const json = { project: store.project.id, ...values, ...fields, assignees: assignee ? [assignee] : [] };
         const answer = await store.hub.request("POST", "tasks/", { json, signal });
         const task = await answer.json();
         if (answer.status === 200) await correct(store, task, json, signal);

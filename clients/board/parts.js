@@ -63,17 +63,22 @@ export function select(options, chosen, props = {}) {
 /**
  * Open a modal dialog with a form in it; `act` gets the form's values, and it stays open while that fails. A request
  * that is given the signal, too, ends with it: what was cancelled must not be sent later. Third `act` gets those values
- * that are other than at the opening: to save the rest would undo what others made of it meanwhile.
+ * that are other than at the opening: to save the rest would undo what others made of it meanwhile. Where there is a
+ * draft, what is written is kept in it until `act` succeeds or it is cancelled.
  *
  * @param {string} title
  * @param {any} content
- * @param {{ act?: (values: any, signal: AbortSignal, changed: any) => any, button?: string, kind?: string, wide?: boolean }} [options]
+ * @param {{ act?: (values: any, signal: AbortSignal, changed: any) => any, draft?: any, button?: string, kind?: string, wide?: boolean }} [options]
  */
-export function dialog(title, content, { act, button = "Save", kind = "primary", wide = false } = {}) {
+export function dialog(title, content, { act, draft, button = "Save", kind = "primary", wide = false } = {}) {
   const failure = h("p.failure", { role: "alert", hidden: true });
   let isBusy = false; // else an impatient second click would do it twice
   const closing = new AbortController();
   const close = () => box.close();
+  const cancel = () => {
+    draft?.drop();
+    close();
+  };
   const values = () => Object.fromEntries(new FormData(form));
   /** What is written while it is sent would be lost. */
   const freeze = (isFrozen) => {
@@ -85,6 +90,7 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
     "form",
     {
       method: "dialog",
+      oninput: () => draft?.set(values()),
       onsubmit: async (event) => {
         event.preventDefault();
         if (isBusy) return;
@@ -94,7 +100,10 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
         const changed = Object.fromEntries(Object.entries(now).filter(([name, value]) => value !== opened[name]));
         freeze(true);
         try {
-          if ((await act?.(now, closing.signal, changed)) !== false) close();
+          if ((await act?.(now, closing.signal, changed)) !== false) {
+            draft?.drop();
+            close();
+          }
         } catch (error) {
           failure.textContent = reasons(error);
           failure.hidden = false;
@@ -111,7 +120,8 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
     ),
     content,
     failure,
-    act && h("footer", h("button", { type: "button", onclick: close }, "Cancel"), h("button", { class: kind }, button)),
+    act &&
+      h("footer", h("button", { type: "button", onclick: cancel }, "Cancel"), h("button", { class: kind }, button)),
   );
   const onclose = () => {
     closing.abort();
@@ -121,6 +131,7 @@ export function dialog(title, content, { act, button = "Save", kind = "primary",
   };
   const box = h("dialog", { class: wide ? "wide" : "", "aria-label": title, onclose }, form);
   const opened = values();
+  for (const [name, value] of Object.entries(draft?.get() ?? {})) form.elements[name].value = value;
   document.body.append(box);
   box.showModal();
   return box;
