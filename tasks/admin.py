@@ -12,7 +12,7 @@ from django.db.models import Q
 
 from accounts.admin import AdminBasics, SelectMultipleById
 from projects.admin import InProjectAdmin
-from projects.models import Status
+from projects.models import Label, Status
 from tasks.board import Board
 from tasks.bulk import change_all
 from tasks.models import Task, TaskRelation
@@ -55,13 +55,16 @@ class TaskForm(forms.ModelForm):
 
     def clean(self):
         cleaned = super().clean()
-        if self.instance._state.adding:
-            project = cleaned.get("project")
-        else:
-            project = self.instance.project
+        is_new = self.instance._state.adding
+        project = cleaned.get("project") if is_new else self.instance.project
+        # Locked before the task, as who takes them off their tasks does.
+        members = project.memberships.filter(user__in=cleaned.get("assignees", ())).locked() if project else ()
+        members = {membership.user_id for membership in members}
+        Label.lock_all([label.pk for label in cleaned.get("labels", ())])
+        if not is_new:
             self.refuse_if_changed_meanwhile(cleaned.get("opened_version"))
         if project is not None:
-            for name, words in self.strangers(project, cleaned).items():
+            for name, words in self.strangers(project, members, cleaned).items():
                 self.add_error(name, words)
         return cleaned
 
@@ -70,7 +73,7 @@ class TaskForm(forms.ModelForm):
         if task.values_list("version", flat=True).first() != opened_version:
             self.add_error(None, "This task was changed since you opened this page. Open it anew.")
 
-    def strangers(self, project, cleaned):
+    def strangers(self, project, members, cleaned):
         """What is wrong with the relations that were chosen, by field."""
         status, parent = cleaned.get("status"), cleaned.get("parent")
         wrong = {}
@@ -78,9 +81,7 @@ class TaskForm(forms.ModelForm):
             wrong["status"] = f"This status is not one of {project}."
         if labels := [label.name for label in cleaned.get("labels", ()) if label.project_id != project.pk]:
             wrong["labels"] = f"Not labels of {project}: {', '.join(labels)}."
-        chosen = cleaned.get("assignees", ())
-        members = set(project.memberships.filter(user__in=chosen).locked().values_list("user", flat=True))
-        if people := [str(user) for user in chosen if user.pk not in members]:
+        if people := [str(user) for user in cleaned.get("assignees", ()) if user.pk not in members]:
             wrong["assignees"] = f"Not members of {project}: {', '.join(people)}."
         if parent and parent.project_id != project.pk:
             wrong["parent"] = f"This task is not one of {project}."

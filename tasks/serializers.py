@@ -54,16 +54,22 @@ class InProjectListField(serializers.ManyRelatedField):
             self.fail("not_a_list", input_type=type(data).__name__)
         if len(data) > self.MAX_LENGTH:
             raise serializers.ValidationError(f"At most {self.MAX_LENGTH} are taken.", code="max_length")
+        project = getattr(self.root.project, "pk", None)
+        kept = self.context.get("kept", {}).get(self.field_name)
+        kept = self.keep(data, [project]) if kept is None else kept
         ids = {as_uuid(value) for value in data}
-        if missing := ids - self.locked(ids):
+        if missing := ids - {pk for of, pk in kept if of == project}:
             super().to_internal_value(data)  # which says what is wrong with the first that is
             self.child_relation.fail("does_not_exist", pk_value=missing.pop())  # or it was removed just now
         return sorted(map(str, ids))
 
-    def locked(self, ids):
-        """Those of the ids that are there, kept from going: of a label that goes, a task would lose it untold."""
-        rows = self.rows.filter(**{"project": self.root.project, f"{self.name}__in": ids})
-        return set(rows.locked().values_list(self.name, flat=True))
+    def keep(self, data, projects):
+        """Keep what is named in these projects from going: of a label that goes, a task would lose it untold.
+
+        Gives what is there, as pairs of its project and id.
+        """
+        rows = self.rows.filter(**{"project__in": projects, f"{self.name}__in": set(map(as_uuid, data))})
+        return set(rows.locked().values_list("project_id", self.name))
 
     def get_attribute(self, instance):
         return getattr(instance, self.ids)
@@ -193,6 +199,15 @@ class TaskSerializer(ChangedFieldsSerializer):
     def update(self, instance, validated_data):
         [task] = change_all([instance], validated_data)
         return task
+
+
+def keep_named(values, projects):
+    """Keep whom and what these values of tasks name in some projects, before the tasks are locked: who takes it off
+    its tasks does so as well. Gives what is there by field, for the serializer's context; none where a value is none.
+    """
+    fields = {name: TaskSerializer._declared_fields[name] for name in IDS} if isinstance(values, dict) else {}
+    sent = {name: values[name] for name in fields if isinstance(values.get(name), list)}
+    return {name: fields[name].keep(data[: fields[name].MAX_LENGTH], projects) for name, data in sent.items()}
 
 
 class TaskIdentitySerializer(serializers.Serializer):

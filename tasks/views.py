@@ -28,6 +28,7 @@ from tasks.serializers import (
     TaskIdentitySerializer,
     TaskRelationSerializer,
     TaskSerializer,
+    keep_named,
 )
 from tasks.tallies import TasksOfDay, are_kept
 from tickethub.errors import Conflict, PreconditionFailed
@@ -55,6 +56,18 @@ class TaskViewSet(InProjectViewSet):
     filterset_class = TaskFilter
     lookup_value_converter = "str"
     apart = {"position", "-position"}
+    kept, unread = None, None
+
+    def initial(self, request, *args, **kwargs):
+        super().initial(request, *args, **kwargs)
+        if self.action == "partial_update":
+            try:
+                request.data  # noqa: B018 what it names is locked before the task
+            except Exception as error:  # refused as ever, once the caller is known as one who may write
+                self.unread = error
+
+    def get_serializer_context(self):
+        return super().get_serializer_context() | {"kept": self.kept or {}}
 
     def is_asked_alike(self, request):
         """Also of one person, newest first: their assignments stand in that order in an index, however many."""
@@ -87,11 +100,18 @@ class TaskViewSet(InProjectViewSet):
         return super().shown(rows.with_all_shown())
 
     def get_object(self):
+        if self.action == "partial_update" and not self.unread:
+            self.keep_named(self.request.data, self.find(self.get_queryset(), self.kwargs["pk"]))
         task = self.find_locked()
         self.check_object_permissions(self.request, task)
         if self.request.method in {"PATCH", "DELETE"} or self.action == "move":
             self.check_precondition(task)
+        if self.unread:
+            raise self.unread
         return task
+
+    def keep_named(self, values, tasks):
+        self.kept = keep_named(values, tasks.values("project"))
 
     def find_locked(self):
         """The task as it stands once it is locked, with the caller's role."""
@@ -193,11 +213,13 @@ class TaskViewSet(InProjectViewSet):
         serializer = BulkSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         ids = serializer.validated_data["ids"]
+        values = serializer.validated_data.get("set")
+        self.keep_named(values, self.get_queryset().filter(pk__in=ids))
         tasks = self.find_all(ids)
         if serializer.validated_data.get("delete"):
             self.delete_all(tasks)
             return Response(status=status.HTTP_204_NO_CONTENT)
-        changed = {task.pk: task for task in self.change_all(tasks, serializer.validated_data["set"])}
+        changed = {task.pk: task for task in self.change_all(tasks, values)}
         return Response({"results": [self.projection.picture(changed[pk]) for pk in ids]})
 
     def find_all(self, ids):

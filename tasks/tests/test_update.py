@@ -175,7 +175,7 @@ def test_an_assignee_has_to_be_a_member_by_now(api, project, url, full, member, 
 
 def test_who_cannot_be_held_is_not_assigned_though_they_are_found(api, url, admin, monkeypatch):
     """As test_concurrency has it with two requests at once; here between two lines of one."""
-    monkeypatch.setattr(InProjectListField, "locked", lambda field, ids: set())
+    monkeypatch.setattr(InProjectListField, "keep", lambda field, data, projects: set())
     answer = api.patch(url, {"assignees": [str(admin.pk)]})
     assert answer.status_code == 400
     assert answer.json()["errors"]["assignees"][0]["code"] == "does_not_exist"
@@ -242,3 +242,12 @@ class TestIfMatch:
         with nothing_changes():
             assert api.patch(url, {"title": ""}, headers={"If-Match": '"9"'}).status_code == 412
             assert api.patch(url, {"title": ""}, headers={"If-Match": '"1"'}).status_code == 400
+
+
+def test_whether_one_may_write_is_told_before_what_is_wrong_with_the_body(api, as_user, viewer, outsider, url):
+    def code(client, **headers):
+        answer = client.patch(url, "{", content_type="application/json", headers=headers)
+        return answer.json()["code"]
+
+    codes = [code(as_user(outsider)), code(as_user(viewer)), code(api, **{"If-Match": '"7"'}), code(api)]
+    assert codes == ["not_found", "permission_denied", "precondition_failed", "parse_error"]

@@ -10,7 +10,8 @@ from accounts.tests.test_admin import Desk, told
 from projects.models import Project, Status
 from projects.tests.factories import StatusFactory
 from realtime.models import Stream
-from tickethub.tests.test_overtaken_writes import API, InThread, Site, dawdling
+from tasks.models import Task
+from tickethub.tests.test_overtaken_writes import API, NAMES, InThread, Site, dawdling
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -69,6 +70,20 @@ def test_who_is_assigned_meanwhile_leaves_as_an_assignee(as_user):
     assert writing.result().status_code == 302
     assert leaving.result().status_code == 204
     assert owner.get(f"{API}tasks/{site.task.pk}/").json()["assignees"] == []
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_change_waits_for_what_it_names_before_it_locks_the_task(name):
+    desk, site = Desk(), Site()
+    named, values = NAMES[name](site)
+    with transaction.atomic():
+        named.lock()
+        writing = InThread(partial(desk.save, site.task, **values))
+        sleep(0.5)
+        assert writing.is_alive()
+        assert Task.objects.select_for_update(nowait=True).get(pk=site.task.pk)
+    assert writing.result().status_code == 302
 
 
 def test_a_status_that_is_taken_while_it_becomes_done_does_not(as_user):

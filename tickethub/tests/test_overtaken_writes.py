@@ -19,6 +19,7 @@ from projects.models import Label, Project, Status
 from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
 from realtime.models import Stream
 from tasks.board import Board
+from tasks.models import Task
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -244,6 +245,33 @@ def test_a_new_task_waits_for_what_it_names_before_it_locks_the_board(as_user, s
         assert making.is_alive()
         assert Board.objects.select_for_update(nowait=True).get(pk=site.project.pk)
     assert making.result().status_code == 201
+
+
+NAMES = {
+    "a label": lambda site: (site.label, {"labels": [str(site.label.pk)]}),
+    "a member": lambda site: (site.membership, {"assignees": [str(site.membership.user_id)]}),
+}
+CHANGES = {
+    "change": lambda site, values: ("patch", f"tasks/{site.task.pk}/", values),
+    "change by key": lambda site, values: ("patch", f"tasks/{site.task.key}/", values),
+    "bulk": lambda site, values: ("post", "tasks/bulk/", {"ids": [str(site.task.pk)], "set": values}),
+}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
+@pytest.mark.parametrize("change", CHANGES)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_change_waits_for_what_it_names_before_it_locks_the_task(as_user, name, change):
+    """Who takes it off its tasks locks it first, too: or the two would wait for each other."""
+    site = Site()
+    writer, (named, values) = as_user(site.owner), NAMES[name](site)
+    with transaction.atomic():
+        named.lock()
+        changing = InThread(partial(send, writer, *CHANGES[change](site, values)))
+        sleep(0.5)
+        assert changing.is_alive()
+        assert Task.objects.select_for_update(nowait=True).get(pk=site.task.pk)
+    assert changing.result().status_code == 200
 
 
 def close_account(user):
