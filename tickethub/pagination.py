@@ -56,9 +56,13 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
         if self.count <= self.limit and not self.offset and connection.vendor == "postgresql":
             # Of a few it is not told that it could stop early: it would look for them in the order of the list, past
             # everything else, rather than by what they have in common. More may have come since they were counted.
-            return list(view.shown(queryset))[: self.limit]
-        apart = any(str(order) in view.apart for order in queryset.query.order_by[:1])
-        return list(self.how_to_show(apart)(view, queryset, self.offset, self.limit))
+            rows = list(view.shown(queryset))
+        else:
+            apart = any(str(order) in view.apart for order in queryset.query.order_by[:1])
+            rows = list(self.how_to_show(apart)(view, queryset, self.offset, self.limit + 1))
+        # One more than the page, or it would seem to be the last one where others have come before it since the count.
+        self.count = max(self.count, self.offset + len(rows))
+        return rows[: self.limit]
 
     def paginate_alike(self, request, rows, skipping=None):
         """The page of a list that is asked so often that its SQL is made once; None for what `paginate_queryset` is to

@@ -15,6 +15,7 @@ from projects.models import Invitation, Label, Membership, Project, Status
 from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory
 from tasks.models import Task, TaskRelation
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
+from tickethub.pagination import StrictLimitOffsetPagination
 
 pytestmark = pytest.mark.django_db
 LISTS = ["users", "projects", "memberships", "invitations", "statuses", "labels", "tasks", "relations", "comments"]
@@ -130,6 +131,17 @@ def test_a_page_has_fifty_unless_asked_and_a_hundred_at_most(as_user):
     page = client.get("/api/v1/tasks/", {"limit": 1000}).json()
     assert len(page["results"]) == 100
     assert parse_qs(urlsplit(page["next"]).query) == {"limit": ["100"], "offset": ["100"]}
+
+
+@every_list
+def test_a_page_that_others_came_before_since_the_count_is_not_the_last(client, path, monkeypatch):
+    """Or who loads page by page would stop before those who were there all the time."""
+    count = client.get(path).json()["count"]
+    monkeypatch.setattr(StrictLimitOffsetPagination, "get_count", lambda *_: count - 1)
+    page = client.get(path, {"limit": count - 1}).json()
+    assert (len(page["results"]), page["count"]) == (count - 1, count)
+    monkeypatch.undo()
+    assert client.get(page["next"]).json()["results"] == client.get(path).json()["results"][-1:]
 
 
 def test_the_links_keep_the_filters(client):
