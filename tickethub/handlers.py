@@ -19,6 +19,7 @@ from tickethub.errors import Busy, Conflict, PayloadTooLarge, PreconditionFailed
 from tickethub.logs import words_of
 from tickethub.middleware import is_api
 from tickethub.throttling import refusal_of_stranger
+from tickethub.transactions import CROSSED
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +59,8 @@ def unavailable(error):
     seconds, detail, code = RETRY_AFTER, "The database is away. Try again shortly.", "unavailable"
     if is_full(error):
         seconds, detail, code = RETRY_WHEN_FULL, "The server has no room left to store this.", "storage_full"
+    elif isinstance(error.__cause__, CROSSED):
+        detail, code = "Too many write the same at once. Try again shortly.", Busy.default_code
     elif isinstance(error, Busy):
         seconds, detail, code = RETRY_WHEN_BUSY, str(error.detail), error.detail.code
     return {"detail": detail, "code": code}, {"Retry-After": str(seconds)}

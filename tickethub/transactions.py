@@ -3,7 +3,9 @@
 from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
+from random import uniform
 from threading import RLock
+from time import sleep
 
 from django.core.exceptions import ObjectNotUpdated
 from django.db import IntegrityError, NotSupportedError, OperationalError, connection, transaction
@@ -12,11 +14,13 @@ from psycopg.errors import DeadlockDetected, FeatureNotSupported, ForeignKeyViol
 from tickethub.errors import Overtaken
 from tickethub.threads import without_turn
 
-ATTEMPTS = 4
+ATTEMPTS = 6
+PAUSE = 0.1  # seconds at most before an attempt after a deadlock, times the number of those that failed
 # What PostgreSQL ends a transaction with when another one came between: the two waited for each other, or one removed
 # what the other refers to, which is noticed at the commit alone; or a migration gave a column another type, which a
 # plan of before does not fit. Seen anew, the answer is a definite one.
-CAME_BETWEEN = (DeadlockDetected, SerializationFailure, ForeignKeyViolation, FeatureNotSupported)
+CROSSED = (DeadlockDetected, SerializationFailure)
+CAME_BETWEEN = (*CROSSED, ForeignKeyViolation, FeatureNotSupported)
 # SQLite has one writer at a time and no queue: who waits tries again, ever more seldom, and of sixteen some try in vain
 # for longer than its timeout. So the writers of a process queue here, where they are in the way of nobody who reads.
 TURN = RLock()
@@ -58,6 +62,9 @@ def in_transaction(handler):
             except (OperationalError, IntegrityError, NotSupportedError) as error:
                 if attempt == ATTEMPTS or not isinstance(error.__cause__, CAME_BETWEEN):
                     raise
+                if isinstance(error.__cause__, CROSSED):  # by chance, or the same would meet again
+                    with without_turn():
+                        sleep(uniform(0, PAUSE * attempt))  # noqa: S311 no secret
         return None
 
     return run
