@@ -16,7 +16,7 @@ from django.utils.text import slugify
 
 from accounts.models import LowerCaseEmailField, User
 from tickethub.errors import Conflict, Overtaken
-from tickethub.models import TrackedModel, TrackedQuerySet, UUIDModel, as_uuid
+from tickethub.models import ProjectCounter, TrackedModel, TrackedQuerySet, UUIDModel, as_uuid
 from tickethub.prepared import Prepared
 from tickethub.transactions import check_again
 
@@ -58,6 +58,18 @@ class ProjectQuerySet(TrackedQuerySet):
         if not user.is_authenticated:
             return self.none()
         return self.filter(memberships__user=user).annotate(role=models.F("memberships__role"))
+
+    def to_be_deleted(self):
+        """The same, with all that is in them locked, as all who write there lock it: the boards last."""
+        projects = list(super().to_be_deleted())
+        if not connection.features.has_select_for_update:  # one writes at a time
+            return projects
+        rows = Project.objects.filter(pk__in=[project.pk for project in projects])
+        rows.lock_what_goes_along()
+        for counter in (relation.related_model for relation in Project._meta.related_objects):
+            if issubclass(counter, ProjectCounter):
+                list(counter.objects.filter(project__in=rows).order_by("pk").select_for_update().values_list("pk"))
+        return projects
 
     def named(self, name):
         """The project with this id or key, none for a word that is neither."""
@@ -113,6 +125,12 @@ class Project(TrackedModel):
             super().save(**kwargs)
             if is_new:
                 self.make_default_statuses()
+
+    def delete(self, *args, **kwargs):
+        """Delete the project with all that is in it. Whoever writes there is waited for, or waits."""
+        with transaction.atomic(savepoint=False):
+            Project.objects.filter(pk=self.pk).to_be_deleted()
+            return super().delete(*args, **kwargs)
 
     def make_default_statuses(self):
         now = timezone.now()

@@ -66,9 +66,9 @@ def delete_all(tasks):
             Board.objects.filter(pk=project).update(deleted=models.F("deleted") + count)
         change_all(left_behind, {"parent": None})
         SpentId.objects.bulk_create((SpentId(pk=task.pk) for task in tasks), ignore_conflicts=True)
+        rows_going.send(sender=model(), rows=list(children_first(tasks)))
         collector = Collector(router.db_for_write(model()), origin=tasks[0])
         collector.collect(tasks)
-        rows_going.send(sender=model(), rows=list(children_first(tasks)))
         return collector.delete()
 
 

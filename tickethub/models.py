@@ -11,7 +11,8 @@ from uuid_utils.compat import uuid7
 rows_changed = Signal()
 # Sent when many new `rows` were written by a few statements, each of them with all that is shown of it.
 rows_made = Signal()
-# Sent before many `rows` are deleted, each of which sends `pre_delete` besides; what goes with them has been looked up.
+# Sent before locked `rows` are deleted, each of which sends `pre_delete` besides. What goes with them is looked up
+# afterwards: who has told of it holds the log until the end, so that nobody adds to that.
 rows_going = Signal()
 
 ROWS_AT_ONCE = 500  # of an INSERT: with twenty columns each, no more values than a statement may have
@@ -85,6 +86,15 @@ class TrackedQuerySet(models.QuerySet):
                 row._state.adding, row._state.db = False, self.db
             rows_made.send(sender=self.model, rows=rows)
 
+    def lock_what_goes_along(self):
+        """Lock the tracked rows that are deleted with these, table by table: first those that others refer to."""
+        for relation in self.model._meta.related_objects:
+            model = relation.related_model
+            if getattr(relation, "on_delete", None) is models.CASCADE and issubclass(model, TrackedModel):
+                rows = model.objects.filter(**{f"{relation.field.name}__in": self})
+                list(rows.locked().values_list("pk"))
+                rows.lock_what_goes_along()
+
     def locked(self):
         """The rows, locked until the transaction ends, always in one order so that two writers cannot deadlock."""
         return self.order_by("pk").select_for_update(of=("self",), no_key=True)
@@ -149,6 +159,7 @@ class TrackedModel(UUIDModel):
         with transaction.atomic(savepoint=False):
             self.lock()
             self.refuse_deletion()
+            rows_going.send(sender=type(self), rows=[self])
             return super().delete(*args, **kwargs)
 
     def refuse_deletion(self):

@@ -11,7 +11,7 @@ from projects.models import Project, Status
 from projects.tests.factories import StatusFactory
 from realtime.models import Stream
 from tasks.models import Task
-from tickethub.tests.test_overtaken_writes import API, NAMES, InThread, Site, dawdling
+from tickethub.tests.test_overtaken_writes import API, NAMES, InThread, Site, dawdling, until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -80,10 +80,21 @@ def test_a_change_waits_for_what_it_names_before_it_locks_the_task(name):
     with transaction.atomic():
         named.lock()
         writing = InThread(partial(desk.save, site.task, **values))
-        sleep(0.5)
-        assert writing.is_alive()
+        until_somebody_waits()
         assert Task.objects.select_for_update(nowait=True).get(pk=site.task.pk)
     assert writing.result().status_code == 302
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
+def test_a_deletion_of_projects_waits_for_the_writers_of_all_before_it_locks_a_log():
+    desk, sites = Desk(), sorted([Site(), Site()], key=lambda site: site.project.pk)
+    with transaction.atomic():
+        sites[1].task.lock()
+        deleting = InThread(partial(desk.delete, *(site.project for site in sites)))
+        until_somebody_waits()
+        assert Stream.objects.select_for_update(nowait=True).get(pk=sites[0].project.pk)
+    assert deleting.result().status_code == 302
+    assert not Project.objects.exists()
 
 
 def test_a_status_that_is_taken_while_it_becomes_done_does_not(as_user):

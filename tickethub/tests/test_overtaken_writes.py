@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
@@ -90,6 +91,17 @@ class InThread(Thread):
     def result(self):
         self.join(30)
         return self.answer
+
+
+def until_somebody_waits():
+    """Wait until another connection to PostgreSQL waits for what this one has locked."""
+    with connection.cursor() as cursor:
+        for _ in range(200):
+            cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+            if cursor.fetchone() is not None:
+                return
+            sleep(0.05)
+    pytest.fail("Nobody waits.")
 
 
 @contextmanager
@@ -268,10 +280,50 @@ def test_a_change_waits_for_what_it_names_before_it_locks_the_task(as_user, name
     with transaction.atomic():
         named.lock()
         changing = InThread(partial(send, writer, *CHANGES[change](site, values)))
-        sleep(0.5)
-        assert changing.is_alive()
+        until_somebody_waits()
         assert Task.objects.select_for_update(nowait=True).get(pk=site.task.pk)
     assert changing.result().status_code == 200
+
+
+IN_A_PROJECT = {
+    "a membership": lambda site: site.membership,
+    "a status": lambda site: site.project.statuses.first(),
+    "a label": lambda site: site.label,
+    "a task": lambda site: site.task,
+    "a relation": lambda site: site.relation,
+    "a comment": lambda site: site.comment,
+    "the board": lambda site: Board(site.project.pk),
+}
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
+@pytest.mark.parametrize("held", IN_A_PROJECT)
+def test_a_deletion_of_a_project_waits_for_its_writers_before_it_locks_the_log(as_user, held):
+    """They hold what they write, and wait for the log."""
+    site = Site()
+    owner, row = as_user(site.owner), IN_A_PROJECT[held](site)
+    with transaction.atomic():
+        assert QuerySet(type(row)).select_for_update(no_key=True).get(pk=row.pk)
+        deleting = InThread(partial(send, owner, "delete", f"projects/{site.project.pk}/", None))
+        until_somebody_waits()
+        assert Stream.objects.select_for_update(nowait=True).get(pk=site.project.pk)
+    assert deleting.result().status_code == 204
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
+@pytest.mark.parametrize("path", [lambda site: f"projects/{site.project.pk}/", lambda site: f"tasks/{site.task.pk}/"])
+@pytest.mark.parametrize(
+    "late", [lambda site: CommentFactory(task=site.task), lambda site: LabelFactory(project=site.project)]
+)
+def test_what_is_made_while_a_deletion_waits_for_the_log_goes_too(as_user, path, late):
+    site = Site()
+    owner = as_user(site.owner)
+    with patch("tickethub.transactions.ATTEMPTS", 1):
+        with transaction.atomic():
+            late(site)
+            deleting = InThread(partial(send, owner, "delete", path(site), None))
+            until_somebody_waits()
+        assert deleting.result().status_code == 204
 
 
 def close_account(user):

@@ -35,7 +35,7 @@ MOST = {
     "POST projects/": 15,
     "GET projects/<str:pk>/": 2,
     "PATCH projects/<str:pk>/": 10,
-    "DELETE projects/<str:pk>/": 36,
+    "DELETE projects/<str:pk>/": 37,
     "POST projects/<str:pk>/import/": 17,
     "GET projects/<str:pk>/export/": 3,
     "GET memberships/": 3,
@@ -75,6 +75,7 @@ MOST = {
 ON_POSTGRESQL = {
     "PATCH users/me/": 10,
     "POST projects/": 16,
+    "DELETE projects/<str:pk>/": 45,
     "POST projects/<str:pk>/import/": 18,
     "DELETE memberships/<uuid:pk>/": 15,
     "POST invitations/accept/": 13,
