@@ -5,7 +5,7 @@ from django.db import models, transaction
 
 from projects.models import Project
 from tasks import positions
-from tickethub.errors import Overtaken
+from tickethub.errors import Crowded, Overtaken
 from tickethub.models import ProjectCounter
 from tickethub.prepared import Prepared
 
@@ -95,7 +95,8 @@ class Board(ProjectCounter, models.Model):
     def respread(self, gap, mover):
         """Give the tasks around a gap that is used up other places, in the same order.
 
-        Of them as few as get short ones: the more change, the longer it has to be until the next time.
+        Of them as few as get short ones: the more change, the longer it has to be until the next time. Raises Crowded
+        while others hold some of them.
         """
         tasks, size = self.tasks.exclude(pk=mover.pk), 1
         while True:
@@ -111,8 +112,10 @@ class Board(ProjectCounter, models.Model):
                 break
             size *= 2
         places = dict(zip([task.pk for task in around], places, strict=True))
-        locked = {task.pk: task for task in tasks.filter(pk__in=places).locked()}
+        needed = self.tasks.filter(pk__in=[mover.pk, *places])
+        locked = {task.pk: task for task in needed.select_for_update(skip_locked=True, no_key=True)}
+        if not places.keys() <= locked.keys():  # who holds the others may wait for this board
+            raise Crowded(lambda: list(needed.locked().values_list("pk")))
         for pk, place in places.items():
-            if task := locked.get(pk):  # else it was deleted meanwhile
-                task.position = place
-                task.save(update_fields=["position"])
+            locked[pk].position = place
+            locked[pk].save(update_fields=["position"])

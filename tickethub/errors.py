@@ -23,6 +23,14 @@ class Overtaken(exceptions.PermissionDenied):
     """What a write rests on went while the write waited. Done again, it gets the answer of now."""
 
 
+class Crowded(Busy, Overtaken):
+    """Others hold what a write needs, and may wait for this one. It is done again once `first` has waited for them."""
+
+    def __init__(self, first):
+        super().__init__()
+        self.first = first
+
+
 class Gone(exceptions.APIException):
     """410 `resync`: the log does not reach back that far."""
 

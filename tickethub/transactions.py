@@ -52,13 +52,16 @@ def in_transaction(handler):
 
     @wraps(handler)
     def run(*args, **kwargs):
+        first = bool  # which does nothing
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 with one_by_one() if connection.vendor == "sqlite" else nullcontext(), transaction.atomic():
+                    first()
                     return checked_again(handler, *args, **kwargs)
-            except (ObjectNotUpdated, Overtaken):  # the former for a row that was removed after it was read
+            except (ObjectNotUpdated, Overtaken) as error:  # the former for a row that was removed after it was read
                 if attempt == ATTEMPTS:
                     raise
+                first = getattr(error, "first", first)
             except (OperationalError, IntegrityError, NotSupportedError) as error:
                 if attempt == ATTEMPTS or not isinstance(error.__cause__, CAME_BETWEEN):
                     raise

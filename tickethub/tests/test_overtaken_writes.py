@@ -326,6 +326,23 @@ def test_what_is_made_while_a_deletion_waits_for_the_log_goes_too(as_user, path,
         assert deleting.result().status_code == 204
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
+def test_a_move_that_needs_room_holds_no_board_while_it_waits_for_the_tasks_around(as_user, monkeypatch):
+    """Who moves one of them holds it, and waits for the board."""
+    site = Site()
+    monkeypatch.setattr(Board, "LONGEST_POSITION", 10)  # so that there is no room between two
+    mover, neighbour = TaskFactory(project=site.project), site.other
+    client = as_user(site.owner)
+    with transaction.atomic():
+        neighbour.lock()
+        moving = InThread(partial(client.post, f"{API}tasks/{mover.pk}/move/", {"after": str(site.task.pk)}))
+        until_somebody_waits()
+        assert Board.objects.select_for_update(nowait=True).get(pk=site.project.pk)
+    assert moving.result().status_code == 200
+    order = site.project.tasks.order_by("position").values_list("pk", flat=True)
+    assert list(order) == [site.task.pk, mover.pk, neighbour.pk]
+
+
 def close_account(user):
     user.is_active = False
     user.save(update_fields=["is_active"])
