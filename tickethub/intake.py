@@ -7,10 +7,9 @@ from functools import partial
 from http import HTTPStatus
 from uuid import uuid4
 
+import orjson
 from daphne.http_protocol import HTTPFactory, WebRequest
 from django.conf import settings
-
-from tickethub.projections import as_json
 
 IMPORT = re.compile(rb"/api/v1/projects/[^/?]+/import/(\?.*)?")  # what may bring a file
 STALLED = 60  # seconds in which a client takes in nothing of an answer, after which it is cut off
@@ -122,7 +121,7 @@ def refuse_head(channel, line=b""):
     else:
         status, code = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large"
         detail = "The headers are too long."
-    body = as_json({"detail": detail, "code": code})
+    body = orjson.dumps({"detail": detail, "code": code})
     head = f"HTTP/1.1 {status} {status.phrase}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     channel.transport.write(f"{head}X-Request-ID: {uuid4()}\r\nConnection: close\r\n\r\n".encode() + body)
     channel.clearLineBuffer()
