@@ -217,11 +217,11 @@ def owner(server):
 
 
 def test_a_file_to_import_may_be_larger_than_other_bodies(owner):
-    data = json.dumps([{"number": 1, "title": "Large", "description": "x" * 5 * 10**6}])
+    data = json.dumps([{"number": 1, "title": "Large", "labels": ["x"] * 10**6}])
 
     refusal = owner.post("projects/ENGINE/import/", json={"data": data})
     assert refusal.status_code == 400
-    assert list(refusal.json()["errors"]) == ["data.1.description"]
+    assert refusal.json()["errors"]["data"][0]["code"] == "too_many"
     assert owner.post("labels/", json={"data": data}).status_code == 413
 
 
