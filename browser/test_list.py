@@ -61,6 +61,25 @@ def test_a_search_that_was_just_typed_closes_no_dialog(world, open_browser):
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def test_a_list_that_could_not_be_loaded_anew_stays_and_can_be_tried_again(world, open_browser):
+    world.task("Old name")
+    page = open_browser(world.ada, f"{world.path}list/")
+    expect(rows(page)).to_have_text(["Old name"])
+    page.route("**/tasks/?**", lambda route: route.abort(), times=1)
+    world.task("Another")
+    again = page.get_by_role("button", name="Try again")
+    expect(again).to_be_visible()
+    expect(rows(page)).to_have_text(["Old name"])
+
+    again.press("Enter")
+
+    expect(rows(page)).to_have_text(["Another", "Old name"])
+    expect(page.get_by_role("main")).to_be_focused()
+    page.goto(f"{world.path}list/?status=unknown")
+    expect(page.get_by_text("The list could not be loaded.")).to_be_visible()
+    expect(again).to_have_count(0)
+
+
 def test_a_menu_closes_behind_who_tabs_out_of_it(world, open_browser):
     page = open_browser(world.ada, f"{world.path}list/")
     page.locator("summary", has_text="Due").click()

@@ -1,10 +1,10 @@
 /** The list: what the API's filters, search and ordering find, in pages; its rows follow the replica. */
 
-import { arrange, h, later, priorityIcon } from "./dom.js";
+import { arrange, h, later, priorityIcon, renew } from "./dom.js";
 import { mark } from "./card.js";
 import { avatar, chip, dueChip, ring } from "./parts.js";
 import { address, current } from "./route.js";
-import { complain } from "./toast.js";
+import { complain, reasons } from "./toast.js";
 import { ago, capital, count } from "./words.js";
 
 const PAGE = 100;
@@ -28,6 +28,7 @@ export function listView(store, selection) {
   let ids = [];
   let asked = 0;
   let shownFor = null;
+  let foundFor = null; // what `ids` answer
 
   /** Ask the API; from the beginning, as many as are shown, or for the next page. */
   async function load(isAnew, size = PAGE) {
@@ -42,19 +43,23 @@ export function listView(store, selection) {
         pages.push(...page.results.map(({ id }) => id));
         if (number !== asked) return;
         more.hidden = page.next === null;
-        found.textContent = count(page.count, "task");
+        renew(found, count(page.count, "task"));
         if (!isAnew || page.next === null || pages.length >= size) break;
       }
       ids = [...new Set([...(isAnew ? [] : ids), ...pages])];
+      foundFor = shownFor;
     } catch (error) {
       if (number !== asked) return;
-      ids = [];
-      found.textContent = error.detail ?? "The server could not be reached.";
+      const isRefused = error.status === 400; // the filters are; all else may go better soon
+      if (isRefused || foundFor !== shownFor) [ids, more.hidden] = [[], true];
+      const again = h("button.link", { onclick: reload }, "Try again");
+      renew(found, reasons(error), ...(isRefused ? [] : [" ", again]));
       complain(error, "The list could not be loaded.");
     }
     draw();
   }
-  const refresh = later(SETTLES, () => load(true, Math.max(PAGE, ids.length)));
+  const reload = () => load(true, Math.max(PAGE, ids.length));
+  const refresh = later(SETTLES, reload);
 
   function paint(row, task) {
     const status = store.statuses.find(({ slug }) => slug === task.status);
