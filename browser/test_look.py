@@ -60,6 +60,34 @@ def test_axe_finds_nothing_serious(demo, world, open_browser, picture, color_sch
     assert found == {name: [] for name in found}
 
 
+def test_a_telephone_names_its_controls_and_keeps_what_is_covered_from_keys(world, open_browser):
+    world.task("One")
+    page = open_browser(world.ada, "/", **NARROW, bypass_csp=True, reduced_motion="reduce")
+    expect(page.get_by_role("heading", name="Your")).to_be_visible()
+    found = {"projects": serious(page)}
+    for view in ("people/", "list/", ""):
+        page.goto(f"{world.path}{view}")
+        expect(page.locator(".people, tbody tr, .card").first).to_be_visible()
+        found[view or "board"] = serious(page)
+    page.get_by_role("link", name="One").click()
+    expect(page.get_by_role("complementary")).to_be_focused()
+    found["task"] = serious(page)
+    assert found == {name: [] for name in found}
+
+    for _ in range(2):
+        page.keyboard.press("Shift+Tab")
+        assert not page.evaluate("document.activeElement.matches('.skip, .top *, main *')")
+    people = page.get_by_role("link", name="People")
+    expect(people).to_have_count(0)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    expect(people).to_have_count(1)
+    page.set_viewport_size(NARROW["viewport"])
+    expect(people).to_have_count(0)
+    page.get_by_role("button", name="Close the task").press("Enter")
+    expect(people).to_have_count(1)
+    expect(page.get_by_role("link", name="One")).to_be_focused()
+
+
 def test_a_narrow_screen_has_room_for_all_of_it(world, open_browser, picture):
     task = world.task("A task with a rather long title that needs several lines on a telephone", description="x" * 300)
     world.bruno.post(
