@@ -18,6 +18,7 @@ import { topBar } from "./top.js";
 import { count, tell } from "./words.js";
 
 const VIEWS = { board: boardView, list: listView, people: peopleView };
+const COVERS = matchMedia("(max-width: 60rem)"); // where an open task does, as board.css has it
 const LOST_FOR = 1500; // milliseconds, after which a lost line is told
 const ENDS = {
   access_revoked: "You are no longer a member of this project",
@@ -32,6 +33,7 @@ class App {
   projects = [];
   opened = null; // {store, selection, bar, view, drawer}
   top = topBar(this.hub);
+  skip = h("a.skip", { href: "#main" }, "Skip to the content");
   line = h("p.line", { role: "status" });
   body = h("main", { tabindex: "-1" });
   #lineTimer = null;
@@ -39,7 +41,7 @@ class App {
   async start() {
     document.body.className = "app";
     document.body.replaceChildren(
-      h("a.skip", { href: "#main" }, "Skip to the content"),
+      this.skip,
       this.top.element,
       this.line,
       this.body,
@@ -57,6 +59,7 @@ class App {
       this.route();
     });
     addEventListener("projects", () => this.#loadProjects().then(() => this.#drawTop()));
+    COVERS.addEventListener("change", () => this.#cover());
     document.addEventListener("keydown", (event) => this.#shortcut(event));
     this.route();
   }
@@ -126,7 +129,7 @@ class App {
     const { store, view, drawer } = this.opened ?? {};
     this.opened = null;
     drawer?.element.remove();
-    document.body.classList.remove("has-drawer");
+    this.#cover();
     view?.close();
     store?.close();
     this.#showLine(true); // there is none to be had any more
@@ -146,15 +149,21 @@ class App {
     const { store, drawer } = this.opened;
     if ((drawer?.key ?? null) === key) return;
     drawer?.element.remove();
-    document.body.classList.toggle("has-drawer", Boolean(key));
+    this.opened.drawer = key ? { ...openDrawer(store, key), key } : null;
+    this.#cover();
     if (!key) {
-      this.opened.drawer = null;
       this.opened.view.focus(drawer.id);
       return;
     }
-    this.opened.drawer = { ...openDrawer(store, key), key };
     document.body.append(this.opened.drawer.element);
     this.opened.drawer.element.focus();
+  }
+
+  /** What an open task covers is out of reach of keys, too. */
+  #cover() {
+    const hasDrawer = Boolean(this.opened?.drawer);
+    document.body.classList.toggle("has-drawer", hasDrawer);
+    for (const one of [this.skip, this.top.element, this.body]) one.inert = hasDrawer && COVERS.matches;
   }
 
   // --- What comes ---
