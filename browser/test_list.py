@@ -156,8 +156,9 @@ def test_selecting_all_says_that_100_can_be_changed_at_once(world, open_browser)
     for number in range(101):
         world.task(f"Task {number}")
     page = open_browser(world.ada, f"{world.path}list/")
-    page.get_by_role("button", name="Show more").click()
+    page.get_by_role("button", name="Show more").press("Enter")
     expect(rows(page)).to_have_count(101)
+    expect(rows(page).last).to_be_focused()
 
     page.get_by_label("Select all shown").click()
 

@@ -65,6 +65,12 @@ export function renew(element, ...children) {
   if (hasFocus) (controls()[at] ?? element.closest("[tabindex]"))?.focus();
 }
 
+/** Give the focus to the open task, else to the page, where what had it is gone. */
+export function keepFocus() {
+  if (document.activeElement !== document.body) return;
+  /** @type {HTMLElement} */ (document.querySelector(".drawer") ?? document.querySelector("main"))?.focus();
+}
+
 /** Call it once, in the next frame, however often it is asked for; soon where the page is hidden and has no frames. */
 export function once(act) {
   let isPlanned = false;
@@ -162,6 +168,16 @@ export function menu(label, draw, { says = "", ...props } = {}) {
   });
   details.append(summary, panel);
   return details;
+}
+
+/** What is chosen from a menu, which closes, and has the focus again. */
+export function option(details, act, words, kind = "") {
+  const choose = () => {
+    details.open = false;
+    details.firstElementChild.focus();
+    act();
+  };
+  return h("button", { class: `option ${kind}`, onclick: choose }, words);
 }
 
 /** Keep a panel within the window. */

@@ -3,7 +3,7 @@
 import { change } from "./collision.js";
 import { activity } from "./activity.js";
 import { describe } from "./description.js";
-import { h, icon, menu } from "./dom.js";
+import { h, icon, menu, option } from "./dom.js";
 import { draftOf } from "./draft.js";
 import { fieldsOf } from "./fields.js";
 import { ask, copyLink } from "./parts.js";
@@ -42,8 +42,8 @@ export function openDrawer(store, key) {
   const remove = menu(
     [icon("more"), h("span.unseen", "More")],
     (details) => [
-      h("button.option", { onclick: () => ((details.open = false), copyLink(link())) }, "Copy the link"),
-      mayDelete() && h("button.option.danger", { onclick: () => ((details.open = false), askToDelete()) }, "Delete"),
+      option(details, () => copyLink(link()), "Copy the link"),
+      mayDelete() && option(details, askToDelete, "Delete", "danger"),
     ],
     { class: "bare" },
   );

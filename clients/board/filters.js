@@ -36,7 +36,7 @@ export function filterBar(store) {
     "data-shortcut": "/",
     oninput: later(TYPING, () => set("search", search.value.trim() ? [search.value.trim()] : [], true)),
   });
-  const clear = h("button.link", { onclick: () => go({ filters: {} }) }, "Clear");
+  const clear = h("button.link", { onclick: () => (go({ filters: {} }), search.focus()) }, "Clear");
   const order = h("span.order");
   const menus = h("div.filters");
   const bar = h("div.bar", h("div.search", icon("search"), search), menus, clear, order);

@@ -34,6 +34,7 @@ export function listView(store, selection) {
   async function load(isAnew, size = PAGE) {
     const { filters, ordering } = current();
     const number = ++asked;
+    const [before, wasFocused] = [ids.length, document.activeElement === more];
     shownFor = JSON.stringify([filters, ordering]);
     const params = { ...filters, ...(ordering && { ordering }), project: store.project.id };
     try {
@@ -57,6 +58,7 @@ export function listView(store, selection) {
       complain(error, "The list could not be loaded.");
     }
     draw();
+    if (wasFocused && more.hidden) rows.get(ids[before])?.querySelector("a").focus();
   }
   const reload = () => load(true, Math.max(PAGE, ids.length));
   const refresh = later(SETTLES, reload);

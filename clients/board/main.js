@@ -2,7 +2,7 @@
 
 import { boardView } from "./board.js";
 import { openDrawer } from "./drawer.js";
-import { h, icon } from "./dom.js";
+import { h, icon, keepFocus } from "./dom.js";
 import { filterBar, matcher } from "./filters.js";
 import { listView } from "./list.js";
 import { newTask } from "./newtask.js";
@@ -98,7 +98,7 @@ class App {
     const store = new Store(this.hub, this.me, key);
     const opened = { store, selection: new Selection(store), bar: filterBar(store), isReady: false };
     this.opened = opened;
-    this.body.replaceChildren(h("p.loading", { role: "status" }, "Loading the board…"));
+    this.#show(h("p.loading", { role: "status" }, "Loading the board…"));
     this.#drawTop();
     store.on("ended", (detail) => this.#end(store, detail));
     store.on("draw", (detail) => opened.isReady && this.#draw(detail));
@@ -117,12 +117,18 @@ class App {
 
   /** At once those that are known, then those that there are. */
   async #showProjects() {
-    const draw = () => this.body.replaceChildren(projectsView(this.hub, this.projects, this.me).element);
+    const draw = () => this.#show(projectsView(this.hub, this.projects, this.me).element);
     draw();
     this.#drawTop();
     const before = JSON.stringify(this.projects);
     await this.#loadProjects().catch((error) => complain(error, "Your projects could not be loaded."));
     if (!current().key && JSON.stringify(this.projects) !== before) draw();
+  }
+
+  /** Fill the page; who was in what it held is at its beginning. */
+  #show(...parts) {
+    if (this.body.contains(document.activeElement)) this.body.focus();
+    this.body.replaceChildren(...parts);
   }
 
   #closeProject() {
@@ -142,7 +148,7 @@ class App {
     this.opened.name = name;
     this.opened.view = VIEWS[name](store, selection);
     const { element } = this.opened.view;
-    this.body.replaceChildren(...(name === "people" ? [element] : [bar.element, element, selection.element]));
+    this.#show(...(name === "people" ? [element] : [bar.element, element, selection.element]));
   }
 
   #openTask(key) {
@@ -153,6 +159,7 @@ class App {
     this.#cover();
     if (!key) {
       this.opened.view.focus(drawer.id);
+      keepFocus(); // no filter may let its card through any more
       return;
     }
     document.body.append(this.opened.drawer.element);

@@ -1,6 +1,6 @@
 /** Small things that several views show: people, labels, dates. */
 
-import { h, icon } from "./dom.js";
+import { h, icon, keepFocus } from "./dom.js";
 import { reasons, toast } from "./toast.js";
 import { day, daysLeft, initials, nameOf } from "./words.js";
 
@@ -126,8 +126,7 @@ export function dialog(title, content, { act, draft, button = "Save", kind = "pr
   const onclose = () => {
     closing.abort();
     box.remove();
-    const isLost = document.activeElement === document.body; // what had the focus before is gone
-    if (isLost) /** @type {HTMLElement} */ (document.querySelector(".drawer, main")).focus();
+    keepFocus();
   };
   const box = h("dialog", { class: wide ? "wide" : "", "aria-label": title, onclose }, form);
   const opened = values();

@@ -1,6 +1,6 @@
 /** What a task is to others: its parent, its subtasks, what it blocks, duplicates or has to do with. */
 
-import { h, icon, later } from "./dom.js";
+import { h, icon, later, renew } from "./dom.js";
 import { ring, select } from "./parts.js";
 import { address } from "./route.js";
 import { complain } from "./toast.js";
@@ -46,6 +46,7 @@ export function related(store, id, save) {
     const words = kind === "child" ? "Subtask" : new Map(KINDS).get(kind);
     return h(
       "li",
+      { "data-row": `${kind} ${other}` },
       h("span.kind", words),
       ring(store.categoryOf(task?.status)),
       h(
@@ -99,6 +100,7 @@ export function related(store, id, save) {
         }
         other.value = "";
         form.hidden = true;
+        opener.focus();
       } catch (error) {
         complain(error, "Nothing was changed.");
       }
@@ -108,10 +110,11 @@ export function related(store, id, save) {
       form.hidden = !form.hidden;
       if (!form.hidden) kind.focus();
     };
+    const opener = h("button.link", { onclick: open }, "Relate");
     return h(
       "div.actions",
       h("button.link", { onclick: () => newTask(store, { parent: id }) }, "New subtask"),
-      h("button.link", { onclick: open }, "Relate"),
+      opener,
       form,
     );
   }
@@ -126,7 +129,7 @@ export function related(store, id, save) {
         store.mayWrite;
       if (state === shown) return;
       shown = state;
-      list.replaceChildren(...now.map(row));
+      renew(list, ...now.map(row));
     },
   };
 }

@@ -1,6 +1,6 @@
 /** Which tasks are selected, and the bar that changes them all at once. */
 
-import { h, icon, menu } from "./dom.js";
+import { h, icon, menu, option, renew } from "./dom.js";
 import { ask, avatar, dot, ring } from "./parts.js";
 import { complain, toast } from "./toast.js";
 import { capital, count, nameOf, PRIORITIES } from "./words.js";
@@ -59,16 +59,16 @@ export class Selection {
     for (const id of this.ids) if (!store.task(id)) this.ids.delete(id);
     const isShown = this.ids.size > 0 && store.mayWrite;
     if (isShown === !this.element.hidden && this.element.dataset.size === String(this.ids.size)) return;
-    this.element.hidden = !isShown;
     this.element.dataset.size = String(this.ids.size);
+    if (!isShown) renew(this.element);
+    this.element.hidden = !isShown;
     if (!isShown) return;
     const choice = (title, options) =>
       menu([title, icon("down")], (details) =>
-        options().map(([words, values, sign]) =>
-          h("button.option", { onclick: () => ((details.open = false), this.#set(values)) }, sign, words),
-        ),
+        options().map(([words, values, sign]) => option(details, () => this.#set(values), [sign, words])),
       );
-    this.element.replaceChildren(
+    renew(
+      this.element,
       h("strong", `${this.ids.size} selected`),
       choice("Status", () => store.statuses.map((one) => [one.name, { status: one.slug }, ring(one.category)])),
       choice("Priority", () => PRIORITIES.map((priority) => [capital(priority), { priority }])),

@@ -1,6 +1,6 @@
 /** What is said in passing: notes at the edge, and words for a screen reader alone. */
 
-import { h, icon } from "./dom.js";
+import { h, icon, keepFocus } from "./dom.js";
 
 const STAYS = 6000; // milliseconds
 const MOST = 4;
@@ -12,16 +12,23 @@ export function mount() {
   document.body.append(notes, spoken);
 }
 
-/** Show a note for some seconds. One with the same `name` is replaced. `action` is [words, what to do]. */
+/** Show a note for some seconds, and while somebody is at it. One with the same `name` is replaced. `action` is [words, what to do]. */
 export function toast(words, { kind = "plain", name = null, action = null, stays = STAYS } = {}) {
-  if (name) notes.querySelector(`[data-name="${CSS.escape(name)}"]`)?.remove();
+  if (name) close(notes.querySelector(`[data-name="${CSS.escape(name)}"]`));
   const note = h("div", { class: `toast ${kind}`, "data-name": name }, h("span", words));
-  const end = () => note.remove();
+  const end = () => close(note);
+  const wait = () => setTimeout(() => (note.matches(":hover, :focus-within") ? wait() : end()), stays);
   if (action) note.append(h("button.link", { onclick: () => (end(), action[1]()) }, action[0]));
   note.append(h("button.bare", { "aria-label": "Close this note", onclick: end }, icon("close")));
   notes.append(note);
-  while (notes.children.length > MOST) notes.firstElementChild.remove();
-  setTimeout(end, stays);
+  while (notes.children.length > MOST) close(notes.firstElementChild);
+  wait();
+}
+
+function close(note) {
+  const hadFocus = note?.contains(document.activeElement);
+  note?.remove();
+  if (hadFocus) keepFocus();
 }
 
 /** Tell of a failure as the server, or the browser, says it. */

@@ -1,6 +1,6 @@
 /** The bar at the top: which project, which view, and one's own account. */
 
-import { h, icon, menu, renew } from "./dom.js";
+import { h, icon, menu, option, renew } from "./dom.js";
 import { newTask } from "./newtask.js";
 import { avatar } from "./parts.js";
 import { changePassword, editProfile } from "./profile.js";
@@ -19,10 +19,6 @@ export function topBar(hub) {
     const link = { href: address({ view, task: null }), "aria-current": isCurrent ? "page" : null };
     return h("a", link, icon(view), h("span", words));
   }
-
-  /** What closes its menu when it is chosen. */
-  const option = (details, act, ...words) =>
-    h("button.option", { onclick: () => ((details.open = false), act()) }, words);
 
   function account(me) {
     const setMe = (now) => {
@@ -46,7 +42,7 @@ export function topBar(hub) {
     };
     const draw = (details) => [
       ...projects.map((project) => link(project, details)),
-      option(details, () => newProject(hub), icon("plus"), "New project"),
+      option(details, () => newProject(hub), [icon("plus"), "New project"]),
     ];
     return menu([key && h("span.badge", key), h("span.name", name), icon("down")], draw, { says: "Project: " });
   }

@@ -1,0 +1,88 @@
+"""Who uses keys, or hears the page, is never left without a place on it."""
+
+import pytest
+from playwright.sync_api import expect
+
+
+def choose(page, summary, option):
+    """Choose from a menu by keys."""
+    summary.press("Enter")
+    page.get_by_role("button", name=option).press("Enter")
+
+
+@pytest.fixture
+def related(world):
+    """Three tasks, of which the first blocks the others."""
+    first, *others = [world.task(title) for title in ("First", "Second", "Third")]
+    for other in others:
+        world.ada.post("relations/", source=first["id"], target=other["id"], type="blocks")
+    return first
+
+
+def test_a_task_keeps_the_focus_when_what_had_it_goes(world, related, open_browser):
+    page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
+    drawer = page.get_by_role("complementary")
+    tasks = page.get_by_role("region", name="Related tasks")
+    more = drawer.locator("header summary")
+    choose(page, more, "Copy the link")
+    expect(more).to_be_focused()
+
+    tasks.get_by_role("link", name="Second").focus()
+    world.bruno.patch(f"tasks/{world.key}-2/", title="Renamed")
+    expect(tasks.get_by_role("link", name="Renamed")).to_be_focused()
+    tasks.get_by_role("button", name=f"Take back: Blocks {world.key}-2").press("Enter")
+    expect(tasks.get_by_role("listitem")).to_have_count(1)
+    expect(drawer).to_be_focused()
+    relate = tasks.get_by_role("button", name="Relate", exact=True)
+    relate.press("Enter")
+    tasks.get_by_label("The other task").fill(f"{world.key}-2")
+    tasks.get_by_label("The other task").press("Enter")
+    expect(relate).to_be_focused()
+
+    page.goto(f"{world.path}?priority=none&task={world.key}-1")
+    expect(drawer).to_be_focused()
+    world.bruno.patch(f"tasks/{world.key}-1/", priority="low")
+    expect(page.locator(".card", has_text="First")).to_have_count(0)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("main")).to_be_focused()
+
+
+def test_the_views_keep_the_focus_when_what_had_it_goes(world, related, open_browser):
+    page = open_browser(world.ada)
+    main = page.get_by_role("main")
+    page.locator(f".projects a[href='{world.path}']").press("Enter")
+    expect(page.locator(".card")).to_have_count(3)
+    expect(main).to_be_focused()
+
+    page.goto(f"{world.path}?priority=none")
+    page.get_by_role("button", name="Clear").press("Enter")
+    expect(page.get_by_label("Search tasks")).to_be_focused()
+    for end in ("Select none", "Low"):
+        page.get_by_role("link", name="First").press("x")
+        bar = page.get_by_role("region", name="Selected tasks")
+        if end == "Low":
+            choose(page, bar.locator("summary", has_text="Priority"), end)
+            expect(bar.locator("summary", has_text="Priority")).to_be_focused()
+        else:
+            bar.get_by_role("button", name=end).press("Enter")
+            expect(main).to_be_focused()
+
+
+def test_a_note_waits_for_who_is_at_it_and_each_is_heard_once(world, open_browser):
+    world.task("First")
+    page = open_browser(world.ada)
+    page.clock.install()
+    page.goto(world.path)
+    expect(page.locator(".card")).to_have_count(1)
+    world.bruno.patch(f"tasks/{world.key}-1/", title="Renamed")
+    note = page.locator(".toast", has_text="renamed")
+    close = note.get_by_role("button", name="Close this note")
+    close.focus()
+    page.clock.fast_forward(7_000)
+    expect(note).to_be_visible()
+    expect(page.locator(".toasts")).to_have_attribute("aria-atomic", "false")
+
+    close.press("Enter")
+
+    expect(page.get_by_role("main")).to_be_focused()
+    expect(note).to_have_count(0)
