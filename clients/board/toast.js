@@ -5,7 +5,7 @@ import { h, icon, keepFocus } from "./dom.js";
 const STAYS = 6000; // milliseconds
 const MOST = 4;
 
-const notes = h("div.toasts", { role: "status", "aria-live": "polite" });
+const notes = h("div.toasts", { role: "status", "aria-live": "polite", "aria-atomic": "false" }); // or all are heard again
 const spoken = h("div.unseen", { "aria-live": "assertive" });
 
 export function mount() {
