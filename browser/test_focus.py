@@ -86,3 +86,16 @@ def test_a_note_waits_for_who_is_at_it_and_each_is_heard_once(world, open_browse
 
     expect(page.get_by_role("main")).to_be_focused()
     expect(note).to_have_count(0)
+
+
+def test_keys_of_an_input_method_save_and_close_nothing(world, open_browser):
+    world.task("First")
+    page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
+    for label, key in (("Title", "Enter"), ("Write a comment", "Escape")):
+        box = page.get_by_label(label)
+        box.fill("ni")
+        box.evaluate(
+            "(box, key) => box.dispatchEvent(new KeyboardEvent('keydown', { key, isComposing: true, bubbles: true }))",
+            key,
+        )
+        expect(box).to_be_focused()

@@ -188,6 +188,9 @@ function place(panel) {
   panel.classList.toggle("to-top", bottom > innerHeight - 8 && height < innerHeight / 2);
 }
 
+// Enter and Escape that end what an input method composes are for that alone.
+addEventListener("keydown", (event) => event.isComposing && event.stopImmediatePropagation(), { capture: true });
+
 document.addEventListener("pointerdown", ({ target }) => {
   for (const open of document.querySelectorAll("details.menu[open]")) {
     if (!open.contains(/** @type {Node} */ (target))) /** @type {HTMLDetailsElement} */ (open).open = false;
