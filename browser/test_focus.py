@@ -99,3 +99,15 @@ def test_keys_of_an_input_method_save_and_close_nothing(world, open_browser):
             key,
         )
         expect(box).to_be_focused()
+
+
+def test_what_is_selected_of_a_comment_outlives_what_else_happens_to_the_task(world, open_browser):
+    task = world.task("First")
+    world.bruno.post("comments/", task=task["id"], body="Copy this")
+    page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
+    page.get_by_text("Copy this").select_text()
+
+    world.bruno.patch(f"tasks/{world.key}-1/", priority="low")
+
+    expect(page.get_by_text("set its priority to low")).to_be_visible()
+    assert page.evaluate("getSelection().toString()") == "Copy this"

@@ -1,6 +1,6 @@
 /** What became of a task: its comments and, from the log, its history. Both are loaded when it is opened, then follow. */
 
-import { h, icon, renew } from "./dom.js";
+import { arrange, h, icon, keepFocus, renew } from "./dom.js";
 import { draftOf } from "./draft.js";
 import { markdown } from "./markdown.js";
 import { ask, avatar, dialog } from "./parts.js";
@@ -15,6 +15,7 @@ const without = (words, body) =>
 export function activity(store, id) {
   const comments = new Map();
   const events = new Map(); // by number
+  const items = new Map(); // by what they are of: {element, state: what it shows}
   const told = new Set(); // comments of which an event told: what is loaded may be older
   let state = "loading"; // then "loaded" or "failed"
   const draft = draftOf("comment", store, id); // {words: what is being sent, too; since}
@@ -148,30 +149,43 @@ export function activity(store, id) {
       ...(isBrief.checked ? [] : shown.map((event) => [event.at, () => eventItem(event)])),
     ];
     moments.sort(([one], [other]) => one.localeCompare(other));
-    renew(list, ...moments.map(([, draw]) => draw()));
+    const hadFocus = list.contains(document.activeElement);
+    arrange(
+      list,
+      moments.map(([, draw]) => draw()),
+    );
+    if (hadFocus) keepFocus();
+  }
+
+  /** The element of one moment, filled anew only when it says something else: somebody may be selecting of it. */
+  function item(key, name, state, fill) {
+    const kept = items.get(key) ?? { element: h(name), state: null };
+    items.set(key, kept);
+    if (kept.state === state) return kept.element;
+    kept.state = state;
+    renew(kept.element, ...fill());
+    return kept.element;
   }
 
   const time = (at) => h("time", { datetime: at, title: moment(at) }, ago(at));
 
   function eventItem(event) {
-    return h(
-      "li.event",
-      h("span", h("strong", store.actorOf(event)), ` ${tell(event, store, "it")} · `, time(event.at)),
-    );
+    const [name, words] = [store.actorOf(event), ` ${tell(event, store, "it")} · `];
+    return item(event.seq, "li.event", name + words, () => [h("span", h("strong", name), words, time(event.at))]);
   }
 
   function commentItem(comment) {
     const isOwn = comment.author === store.me.id;
     const linked = (word) => (store.taskOfKey(word) ? address({ task: word }) : null);
-    return h(
-      "li.comment",
-      { "data-row": comment.id },
+    const name = store.actorOf({ actor: comment.author });
+    const state = JSON.stringify([comment, name, store.mayWrite, store.isAdmin]);
+    return item(comment.id, "li.comment", state, () => [
       avatar(store.person(comment.author)),
       h(
         "div",
         h(
           "header",
-          h("strong", store.actorOf({ actor: comment.author })),
+          h("strong", name),
           " ",
           time(comment.created_at),
           comment.edited_at && h("span", { title: moment(comment.edited_at) }, "edited"),
@@ -183,7 +197,7 @@ export function activity(store, id) {
         ),
         h("div.prose", markdown(comment.body, linked)),
       ),
-    );
+    ]);
   }
 
   load();
