@@ -106,8 +106,11 @@ def test_another_date_takes_the_place_of_the_one_in_the_address(world, open_brow
 
 
 def test_many_tasks_are_changed_and_deleted_at_once(world, open_browser, picture):
+    bug, ui = (
+        world.ada.post("labels/", project=world.project["id"], name=name, color="#d73a4a")["id"] for name in ("bug", "ui")
+    )
     for title in ("One", "Two", "Three"):
-        world.task(title)
+        world.task(title, labels=[bug])
     page = open_browser(world.ada, f"{world.path}list/")
     for number in (1, 2):
         page.get_by_label(f"Select {world.key}-{number}").check()
@@ -119,6 +122,11 @@ def test_many_tasks_are_changed_and_deleted_at_once(world, open_browser, picture
     expect(page.get_by_text("2 tasks changed.")).to_be_visible()
     expect(page.locator("tbody td.status", has_text="In review")).to_have_count(2)
     picture(page, "bulk")
+    bar.locator("summary", has_text="Set label to").click()  # in place of those that are there, as the words say
+    bar.get_by_role("button", name="ui").click()
+    expect(page.locator("tbody .chip", has_text="ui")).to_have_count(2)
+    expect(page.locator("tbody tr.pending")).to_have_count(0)
+    assert [world.now(number)["labels"] for number in (1, 2, 3)] == [[ui], [ui], [bug]]
     assert [world.now(number)["status"] for number in (1, 2, 3)] == ["in-review", "in-review", "todo"]
 
     page.get_by_role("link", name="Board").click()

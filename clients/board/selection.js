@@ -72,11 +72,11 @@ export class Selection {
       h("strong", `${this.ids.size} selected`),
       choice("Status", () => store.statuses.map((one) => [one.name, { status: one.slug }, ring(one.category)])),
       choice("Priority", () => PRIORITIES.map((priority) => [capital(priority), { priority }])),
-      choice("Assignee", () => [
+      choice("Set assignee to", () => [
         ["Nobody", { assignees: [] }],
         ...store.people.map((user) => [nameOf(user), { assignees: [user.id] }, avatar(user)]),
       ]),
-      choice("Label", () => [
+      choice("Set label to", () => [
         ["No label", { labels: [] }],
         ...store.labels.map((label) => [label.name, { labels: [label.id] }, dot(label.color)]),
       ]),
