@@ -20,6 +20,7 @@ import { count, tell } from "./words.js";
 const VIEWS = { board: boardView, list: listView, people: peopleView };
 const COVERS = matchMedia("(max-width: 60rem)"); // where an open task does, as board.css has it
 const LOST_FOR = 1500; // milliseconds, after which a lost line is told
+const FAILED = "Your projects could not be loaded.";
 const ENDS = {
   access_revoked: "You are no longer a member of this project",
   deleted: "This project was deleted",
@@ -35,6 +36,7 @@ class App {
   top = topBar(this.hub);
   skip = h("a.skip", { href: "#main" }, "Skip to the content");
   line = h("p.line", { role: "status" });
+  heading = h("h1.unseen"); // of the board and the list; the other pages have one that is seen
   body = h("main", { tabindex: "-1" });
   #lineTimer = null;
 
@@ -58,7 +60,12 @@ class App {
       if (isTrusted) this.#closeDialogs(); // and not where a search that was just typed comes to the address
       this.route();
     });
-    addEventListener("projects", () => this.#loadProjects().then(() => this.#drawTop()));
+    addEventListener("projects", () =>
+      this.#loadProjects().then(
+        () => this.#drawTop(),
+        (error) => complain(error, FAILED),
+      ),
+    );
     COVERS.addEventListener("change", () => this.#cover());
     document.addEventListener("keydown", (event) => this.#shortcut(event));
     this.route();
@@ -83,7 +90,7 @@ class App {
     if (this.opened?.isReady) {
       this.#openView(view);
       this.#openTask(task);
-      document.title = `${task ?? this.opened.store.project.name} · TicketHub`;
+      this.#nameIt();
       this.opened.bar.draw();
       this.opened.selection.narrow(matcher(filters, this.opened.store));
       this.#drawTop();
@@ -121,8 +128,15 @@ class App {
     draw();
     this.#drawTop();
     const before = JSON.stringify(this.projects);
-    await this.#loadProjects().catch((error) => complain(error, "Your projects could not be loaded."));
+    await this.#loadProjects().catch((error) => complain(error, FAILED));
     if (!current().key && JSON.stringify(this.projects) !== before) draw();
+  }
+
+  /** The title says which task is open, else which project; so does the heading. */
+  #nameIt() {
+    const { name } = this.opened.store.project;
+    document.title = `${current().task ?? name} · TicketHub`;
+    this.heading.textContent = name;
   }
 
   /** Fill the page; who was in what it held is at its beginning. */
@@ -148,7 +162,7 @@ class App {
     this.opened.name = name;
     this.opened.view = VIEWS[name](store, selection);
     const { element } = this.opened.view;
-    this.#show(...(name === "people" ? [element] : [bar.element, element, selection.element]));
+    this.#show(...(name === "people" ? [element] : [this.heading, bar.element, element, selection.element]));
   }
 
   #openTask(key) {
@@ -180,6 +194,7 @@ class App {
     if (!store.project) return;
     if (!ids) {
       this.opened.bar.draw();
+      this.#nameIt();
       this.#drawTop();
     }
     selection.narrow(matcher(current().filters, store)); // others may have changed what the filters hide
@@ -193,6 +208,7 @@ class App {
     const { store, view, drawer } = this.opened;
     drawer?.tell(event);
     const [thing] = event.type.split(".");
+    if (thing === "project") dispatchEvent(new Event("projects"));
     if (thing === "task") view.refresh?.();
     if (event.actor === this.me.id) return;
     const name = store.actorOf(event);
