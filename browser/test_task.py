@@ -159,6 +159,7 @@ def test_comments_of_others_come_at_once_and_one_s_own_can_be_edited(world, draw
     activity.get_by_role("button", name="Comment", exact=True).click()
     own = activity.locator(".comment", has_text="The old one")
     own.get_by_role("button", name="Edit").click()
+    expect(drawer.get_by_label("Comment, in Markdown", exact=True)).to_be_focused()
     drawer.get_by_label("Comment, in Markdown", exact=True).fill("The green one")
     old = world.ada.get("comments/", task=f"{world.key}-1")["results"][1]
     world.ada.patch(f"comments/{old['id']}/", body="The red one")
@@ -170,6 +171,7 @@ def test_comments_of_others_come_at_once_and_one_s_own_can_be_edited(world, draw
     expect(activity.locator(".comment", has_text="The green one")).to_contain_text("edited")
     own = activity.locator(".comment", has_text="The green one")
     own.get_by_role("button", name="Delete the comment").click()
+    expect(drawer.get_by_role("button", name="Cancel", exact=True)).to_be_focused()
     drawer.get_by_role("dialog").get_by_role("button", name="Delete", exact=True).click()
     expect(own).to_have_count(0)
     assert drawer.evaluate("document.activeElement !== document.body")

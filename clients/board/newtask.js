@@ -46,10 +46,7 @@ export function newTask(store, values = {}) {
     `New task in ${store.project.name}`,
     [
       h("input", { type: "hidden", name: "id", value: newId() }),
-      field(
-        "Title",
-        h("input", { name: "title", required: true, maxlength: 255, autofocus: true, autocomplete: "off" }),
-      ),
+      field("Title", h("input", { name: "title", required: true, maxlength: 255, autocomplete: "off" })),
       field("Description", h("textarea", { name: "description", rows: 5 }), "Markdown: **bold**, `code`, lists, links"),
       h(
         "div.row",

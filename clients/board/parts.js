@@ -75,10 +75,11 @@ export function dialog(title, content, { act, draft, button = "Save", kind = "pr
   let isBusy = false; // else an impatient second click would do it twice
   const closing = new AbortController();
   const close = () => box.close();
-  const cancel = () => {
+  const giveUp = () => {
     draft?.drop();
     close();
   };
+  const cancel = h("button", { type: "button", onclick: giveUp }, "Cancel");
   const values = () => Object.fromEntries(new FormData(form));
   /** What is written while it is sent would be lost. */
   const freeze = (isFrozen) => {
@@ -120,8 +121,7 @@ export function dialog(title, content, { act, draft, button = "Save", kind = "pr
     ),
     content,
     failure,
-    act &&
-      h("footer", h("button", { type: "button", onclick: cancel }, "Cancel"), h("button", { class: kind }, button)),
+    act && h("footer", cancel, h("button", { class: kind }, button)),
   );
   const onclose = () => {
     closing.abort();
@@ -133,6 +133,7 @@ export function dialog(title, content, { act, draft, button = "Save", kind = "pr
   for (const [name, value] of Object.entries(draft?.get() ?? {})) form.elements[name].value = value;
   document.body.append(box);
   box.showModal();
+  /** @type {HTMLElement} */ (box.querySelector("input:not([type=hidden]), textarea, select") ?? cancel).focus(); // which does no harm
   return box;
 }
 

@@ -108,10 +108,7 @@ export function peopleView(store) {
     const roles = select(roleOptions(mayGive()), "member", { name: "role" });
     dialog(
       "Invite somebody",
-      [
-        field("Email", h("input", { name: "email", type: "email", required: true, autofocus: true })),
-        field("Role", roles),
-      ],
+      [field("Email", h("input", { name: "email", type: "email", required: true })), field("Role", roles)],
       {
         button: "Invite",
         act: async (values, signal) => {
