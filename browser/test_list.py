@@ -41,8 +41,12 @@ def test_the_list_is_filtered_searched_and_ordered_by_the_api_and_by_its_address
 
 def test_the_list_follows_what_others_do(world, open_browser):
     world.task("Old name")
-    page = open_browser(world.ada, f"{world.path}list/?search=name")
+    page = open_browser(world.ada)
+    page.clock.install()
+    page.goto(f"{world.path}list/?search=name")
     expect(rows(page)).to_have_text(["Old name"])
+    page.clock.fast_forward(180_000)
+    expect(page.locator("td.changed")).to_contain_text("3 min. ago")
 
     world.bruno.patch(f"tasks/{world.key}-1/", title="New name")
     expect(rows(page)).to_have_text(["New name"])

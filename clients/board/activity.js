@@ -3,10 +3,10 @@
 import { arrange, h, icon, keepFocus, renew } from "./dom.js";
 import { draftOf } from "./draft.js";
 import { markdown } from "./markdown.js";
-import { ask, avatar, dialog } from "./parts.js";
+import { ask, avatar, dialog, since } from "./parts.js";
 import { address } from "./route.js";
 import { complain } from "./toast.js";
-import { ago, moment, tell } from "./words.js";
+import { moment, tell } from "./words.js";
 
 const joined = (...texts) => texts.filter(Boolean).join("\n\n");
 const without = (words, body) =>
@@ -167,11 +167,9 @@ export function activity(store, id) {
     return kept.element;
   }
 
-  const time = (at) => h("time", { datetime: at, title: moment(at) }, ago(at));
-
   function eventItem(event) {
     const [name, words] = [store.actorOf(event), ` ${tell(event, store, "it")} · `];
-    return item(event.seq, "li.event", name + words, () => [h("span", h("strong", name), words, time(event.at))]);
+    return item(event.seq, "li.event", name + words, () => [h("span", h("strong", name), words, since(event.at))]);
   }
 
   function commentItem(comment) {
@@ -187,7 +185,7 @@ export function activity(store, id) {
           "header",
           h("strong", name),
           " ",
-          time(comment.created_at),
+          since(comment.created_at),
           comment.edited_at && h("span", { title: moment(comment.edited_at) }, "edited"),
           h("span.grow"),
           isOwn && store.mayWrite && h("button.link", { onclick: () => edit(comment) }, "Edit"),

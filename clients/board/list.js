@@ -2,10 +2,10 @@
 
 import { arrange, h, later, priorityIcon, renew } from "./dom.js";
 import { mark } from "./card.js";
-import { avatar, chip, dueChip, ring } from "./parts.js";
+import { avatar, chip, dueChip, ring, since } from "./parts.js";
 import { address, current } from "./route.js";
 import { complain, reasons } from "./toast.js";
-import { ago, capital, count } from "./words.js";
+import { capital, count } from "./words.js";
 
 const PAGE = 100;
 const SETTLES = 300; // milliseconds, in which many events are one reason to ask again
@@ -93,7 +93,7 @@ export function listView(store, selection) {
         ),
       ),
       h("td.until", task.due_date && dueChip(task)),
-      h("td.changed", h("time", { datetime: task.updated_at }, ago(task.updated_at))),
+      h("td.changed", since(task.updated_at)),
     );
     if (focused === null) return;
     /** @type {HTMLElement} */ (row.querySelector(focused === "pick" ? ".pick" : "a"))?.focus({ preventScroll: true });

@@ -2,7 +2,7 @@
 
 import { h, icon, keepFocus } from "./dom.js";
 import { reasons, toast } from "./toast.js";
-import { day, daysLeft, initials, nameOf } from "./words.js";
+import { ago, day, daysLeft, initials, moment, nameOf } from "./words.js";
 
 /** Give one of eight hues by an id; the stylesheet knows their colours. */
 const hue = (id) => parseInt(id.slice(-2), 16) % 8;
@@ -37,6 +37,16 @@ export function dueChip(task) {
     h("time", { datetime: task.due_date }, day(task.due_date)),
   );
 }
+
+/** How long ago something was; it goes on counting. */
+export const since = (at) => h("time.since", { datetime: at, title: moment(at) }, ago(at));
+
+setInterval(() => {
+  for (const time of /** @type {NodeListOf<HTMLTimeElement>} */ (document.querySelectorAll("time.since"))) {
+    const words = ago(time.dateTime);
+    if (time.textContent !== words) time.textContent = words;
+  }
+}, 60_000);
 
 /** A sign of the status's category, as a ring that fills. */
 export const ring = (category) => h("span", { class: `ring ${category}`, "aria-hidden": "true" });

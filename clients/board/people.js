@@ -1,9 +1,9 @@
 /** A project's people: members with their roles, invitations, and the project's own settings. */
 
 import { h, icon, renew } from "./dom.js";
-import { ask, avatar, copyLink, dialog, field, select } from "./parts.js";
+import { ask, avatar, copyLink, dialog, field, select, since } from "./parts.js";
 import { complain } from "./toast.js";
-import { ago, capital, day, nameOf, ROLES } from "./words.js";
+import { capital, day, nameOf, ROLES } from "./words.js";
 
 const roleOptions = (roles) => roles.map((role) => [role, capital(role)]);
 
@@ -86,7 +86,7 @@ export function peopleView(store) {
         h(
           "div.grow",
           h("strong", row.email),
-          h("div.quiet", `${capital(row.role)} · invited ${ago(row.created_at)} · until ${day(row.expires_at)}`),
+          h("div.quiet", `${capital(row.role)} · invited `, since(row.created_at), ` · until ${day(row.expires_at)}`),
         ),
         h(
           "button.quiet-danger",
