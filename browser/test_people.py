@@ -142,6 +142,24 @@ def test_settings_undo_nothing_that_others_made_of_them_meanwhile(world, open_br
     assert world.ada.get(f"projects/{world.key}/")["name"] == "Bruno's name"
 
 
+def test_all_of_one_s_open_tasks_are_shown_and_what_is_counted_is_said(world, open_browser, url):
+    person = register(url, "Ines", "Costa")
+    world.let_in(person, "member")
+    ids = [world.task(f"Task {number}")["id"] for number in range(21)]
+    world.ada.post("tasks/bulk/", ids=ids, set={"assignees": [person.me["id"]]})
+    world.ada.patch(f"projects/{world.key}/", archived=True)
+    page = open_browser(person)
+    expect(page.get_by_role("heading", name="Your 21 open tasks")).to_be_visible()
+    expect(page.get_by_text("Those of archived projects, too.")).to_be_visible()
+    expect(page.locator(".mine a")).to_have_count(20)
+
+    page.get_by_role("button", name="Show more").press("Enter")
+
+    expect(page.locator(".mine a")).to_have_count(21)
+    expect(page.locator(".mine a").last).to_be_focused()
+    expect(page.get_by_role("button", name="Show more")).to_be_hidden()
+
+
 def test_a_wrong_password_is_told_and_a_right_one_opens_the_address_that_was_asked(world, open_browser):
     world.task("Asked for")
     page = open_browser()

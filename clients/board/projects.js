@@ -12,6 +12,12 @@ export function projectsView(hub, projects, me) {
   const cards = h("ul.projects");
   const mine = h("ul.mine");
   const summary = h("h2", "Your open tasks");
+  const counted = h(
+    "p.quiet",
+    { hidden: !projects.some((one) => one.archived_at) },
+    "Those of archived projects, too.",
+  );
+  const more = h("button", { hidden: true, onclick: () => attempt(showMore) }, "Show more");
   const element = h(
     "div.page",
     h(
@@ -20,7 +26,7 @@ export function projectsView(hub, projects, me) {
       h("button.primary", { onclick: () => newProject(hub) }, icon("plus"), "New project"),
     ),
     cards,
-    h("section.mine-section", summary, mine),
+    h("section.mine-section", summary, counted, mine, more),
   );
 
   cards.replaceChildren(
@@ -53,26 +59,36 @@ export function projectsView(hub, projects, me) {
       status_category: ["backlog", "todo", "in_progress"],
       ordering: "due_date",
       limit: MINE,
+      offset: mine.childElementCount,
     };
-    const { results, count: number } = await (await hub.request("GET", "tasks/", { params })).json();
-    summary.textContent = number ? `Your ${count(number, "open task")}` : "Your open tasks";
-    mine.replaceChildren(
-      ...results.map((task) =>
-        h(
-          "li",
-          h(
-            "a",
-            { href: `/${task.key.split("-")[0]}/?task=${task.key}` },
-            h("span.key", task.key),
-            h("span.grow", task.title),
-            task.due_date && dueChip(task),
-          ),
-        ),
+    const page = await (await hub.request("GET", "tasks/", { params })).json();
+    summary.textContent = page.count ? `Your ${count(page.count, "open task")}` : "Your open tasks";
+    mine.append(...page.results.map(mineItem));
+    if (!page.count) mine.append(h("li.quiet", "Nothing is assigned to you. Enjoy it."));
+    more.hidden = page.next === null;
+  }
+
+  const mineItem = (task) =>
+    h(
+      "li",
+      h(
+        "a",
+        { href: `/${task.key.split("-")[0]}/?task=${task.key}` },
+        h("span.key", task.key),
+        h("span.grow", task.title),
+        task.due_date && dueChip(task),
       ),
     );
-    if (!number) mine.replaceChildren(h("li.quiet", "Nothing is assigned to you. Enjoy it."));
+
+  /** The focus goes on to what is new. */
+  async function showMore() {
+    const last = mine.lastElementChild;
+    await loadMine();
+    last.nextElementSibling?.querySelector("a").focus();
   }
-  loadMine().catch((error) => complain(error, "Your tasks could not be loaded."));
+
+  const attempt = (load) => load().catch((error) => complain(error, "Your tasks could not be loaded."));
+  attempt(loadMine);
   return { element };
 }
 
