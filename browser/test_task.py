@@ -21,8 +21,11 @@ def test_a_task_is_edited_where_it_stands(world, drawer, picture):
 
     drawer.get_by_label("Title").fill("Oil the gate")
     drawer.get_by_label("Title").press("Enter")
+    drawer.get_by_label("Status", exact=True).focus()
     drawer.get_by_label("Status", exact=True).select_option("In progress")
+    expect(drawer.locator("[data-field=status] .ring.in_progress")).to_be_visible()
     drawer.get_by_label("Priority", exact=True).select_option("Urgent")
+    expect(drawer.locator("[data-field=priority] .urgent")).to_be_visible()
     drawer.get_by_label("Due date").fill("2031-05-04")
     drawer.locator("summary", has_text="Assignees:").click(delay=100)  # as a finger does: what it says is drawn anew
     drawer.get_by_role("checkbox", name="Bruno Keller").check()
@@ -241,6 +244,30 @@ def test_an_open_task_names_the_page_and_back_leaves_its_dialogs(world, drawer):
     expect(drawer.get_by_role("dialog")).to_have_count(0)
     drawer.get_by_role("button", name="Close the task").click()
     expect(drawer).to_have_title(f"{world.project['name']} · TicketHub")
+
+
+def test_a_task_is_related_by_its_title_and_what_is_refused_stays_written(world, drawer):
+    for title in ("Buy oil", "Twice", "Twice"):
+        world.task(title)
+    related = drawer.get_by_role("region", name="Related tasks")
+    other = related.get_by_label("The other task")
+    related.get_by_role("button", name="Relate", exact=True).click()
+    for kind, words, told in (
+        ("blocks", "twice", "2 tasks are called “twice”: give a key."),
+        ("blocks", "Thrice", "There is no task Thrice."),
+        ("parent", f"{world.key}-1", f"{world.key}-1 was not changed."),
+    ):
+        related.get_by_label("How it relates").select_option(kind)
+        other.fill(words)
+        other.press("Enter")
+        expect(drawer.get_by_text(told)).to_be_visible()
+        expect(other).to_have_value(words)
+
+    other.fill("buy OIL")
+    other.press("Enter")
+
+    expect(related.get_by_role("listitem")).to_contain_text("Is a subtask of")
+    expect(other).to_be_hidden()
 
 
 def test_tasks_are_related_and_divided(world, drawer):

@@ -68,6 +68,19 @@ export function related(store, id, save) {
     );
   }
 
+  /** The task of this key, or the one of this title. */
+  function find(words) {
+    const title = words.toLowerCase();
+    const isCalled = (task) => task.id !== id && task.title.toLowerCase() === title;
+    const byKey = store.taskOfKey(words.toUpperCase());
+    const found = byKey ? [byKey] : store.tasks.filter(isCalled);
+    if (found.length === 1) return found[0];
+    const detail = found.length
+      ? `${found.length} tasks are called “${words}”: give a key.`
+      : `There is no task ${words}.`;
+    throw Object.assign(new Error(detail), { detail });
+  }
+
   function adder() {
     const kind = select(KINDS, "blocks", { "aria-label": "How it relates" });
     const options = h("datalist", { id: `tasks-for-${id}` });
@@ -87,11 +100,11 @@ export function related(store, id, save) {
     });
     const add = async (event) => {
       event.preventDefault();
-      const task = store.taskOfKey(other.value.trim().toUpperCase());
       try {
-        if (!task) throw Object.assign(new Error("none"), { detail: `There is no task ${other.value}.` });
-        if (kind.value === "parent") await save({ parent: task.id });
-        else {
+        const task = find(other.value.trim());
+        if (kind.value === "parent") {
+          if ((await save({ parent: task.id })) === null) return; // which has been told
+        } else {
           const isTurned = kind.value in TURNED;
           const [source, target] = isTurned ? [task.id, id] : [id, task.id];
           await store.request("POST", "relations/", {
