@@ -14,9 +14,13 @@ export function fieldsOf(store, id, save) {
   let mightWrite = null; // when the controls were made
   const grow = {}; // by field: add what can be chosen since its control was made
 
+  const signs = {
+    status: (task) => ring(store.categoryOf(task.status)),
+    priority: (task) => priorityIcon(task.priority),
+  };
   const rows = {
-    status: ["Status", (task) => [ring(store.categoryOf(task.status)), pick(task, "status", statuses)]],
-    priority: ["Priority", (task) => [priorityIcon(task.priority), pick(task, "priority", priorities)]],
+    status: ["Status", (task) => [signs.status(task), pick(task, "status", statuses)]],
+    priority: ["Priority", (task) => [signs.priority(task), pick(task, "priority", priorities)]],
     assignees: ["Assignees", (task) => many(task, "assignees", people)],
     labels: ["Labels", (task) => many(task, "labels", labels, newLabel)],
     due_date: ["Due", dueDate],
@@ -143,10 +147,11 @@ export function fieldsOf(store, id, save) {
   }
 
   function follow(task) {
-    for (const name of ["status", "priority"]) {
+    for (const name of Object.keys(signs)) {
       const control = /** @type {HTMLSelectElement} */ (element.querySelector(`[data-field=${name}] select`));
       grow[name]();
       control.value = task[name];
+      control.previousElementSibling.replaceWith(signs[name](task));
     }
     for (const name of ["assignees", "labels"]) {
       const field = element.querySelector(`[data-field=${name}]`);
