@@ -72,10 +72,13 @@ def test_the_invitations_are_those_that_stand(world, open_browser, url):
     world.ada.patch(f"memberships/{world.membership['id']}/", role="admin")
     expect(bruno.get_by_text(ines.email, exact=True)).to_be_visible()
     expect(bruno.get_by_role("button", name="Withdraw")).to_have_count(2)
+    world.ada.post("invitations/", email="latest@example.org", **invite)
+    bruno.evaluate("dispatchEvent(new Event('focus'))")
+    expect(bruno.get_by_role("button", name="Withdraw")).to_have_count(3)
 
     ines.post("invitations/accept/", token=invitation["token"])
 
-    expect(bruno.get_by_role("button", name="Withdraw")).to_have_count(1)
+    expect(bruno.get_by_role("button", name="Withdraw")).to_have_count(2)
     expect(bruno.get_by_label("Role of Ines")).to_have_value("member")
 
 

@@ -202,5 +202,7 @@ export function peopleView(store) {
     loadInvitations(); // who has come was invited, and who is an admin now sees them
   }
 
-  return { element, draw, close() {}, mark() {}, focus() {} };
+  const ends = new AbortController();
+  addEventListener("focus", loadInvitations, { signal: ends.signal }); // other admins' come without an event
+  return { element, draw, close: () => ends.abort(), mark() {}, focus() {} };
 }
