@@ -111,7 +111,8 @@ def test_another_date_takes_the_place_of_the_one_in_the_address(world, open_brow
 
 def test_many_tasks_are_changed_and_deleted_at_once(world, open_browser, picture):
     bug, ui = (
-        world.ada.post("labels/", project=world.project["id"], name=name, color="#d73a4a")["id"] for name in ("bug", "ui")
+        world.ada.post("labels/", project=world.project["id"], name=name, color="#d73a4a")["id"]
+        for name in ("bug", "ui")
     )
     for title in ("One", "Two", "Three"):
         world.task(title, labels=[bug])

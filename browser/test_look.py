@@ -61,7 +61,8 @@ def test_axe_finds_nothing_serious(demo, world, open_browser, picture, color_sch
 
 
 def test_a_telephone_names_its_controls_and_keeps_what_is_covered_from_keys(world, open_browser):
-    world.task("One")
+    label = world.ada.post("labels/", project=world.project["id"], name="w" * 50, color="#d73a4a")
+    world.task("One", labels=[label["id"]])
     page = open_browser(world.ada, "/", **NARROW, bypass_csp=True, reduced_motion="reduce")
     expect(page.get_by_role("heading", name="Your")).to_be_visible()
     found = {"projects": serious(page)}
@@ -69,6 +70,8 @@ def test_a_telephone_names_its_controls_and_keeps_what_is_covered_from_keys(worl
         page.goto(f"{world.path}{view}")
         expect(page.locator(".people, tbody tr, .card").first).to_be_visible()
         found[view or "board"] = serious(page)
+    outer, inner = (page.locator(one).bounding_box() for one in (".card", ".card .chip"))
+    assert inner["x"] + inner["width"] < outer["x"] + outer["width"]
     page.get_by_role("link", name="One").click()
     expect(page.get_by_role("complementary")).to_be_focused()
     found["task"] = serious(page)
