@@ -1,5 +1,6 @@
 """What everybody needs: it can be read and used by all, on narrow screens too, hostile text is text, and it is fast."""
 
+import re
 import subprocess
 import sys
 import time
@@ -118,6 +119,16 @@ def test_a_long_name_of_a_project_makes_no_page_wider_than_its_window(ada, bruno
     switcher = page.locator("header.top > .menu").first
     assert switcher.evaluate("menu => menu.scrollWidth <= menu.clientWidth")
     picture(page, f"long-name-{width}")
+
+
+def test_paper_has_all_of_a_task_and_of_a_board(world, open_browser):
+    world.task("Long", description="\n\n".join(f"Paragraph {number}" for number in range(150)))
+    ids = [world.task(f"Task {number}")["id"] for number in range(25)]
+    page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
+    for path, shown in ((f"?task={world.key}-1", ".drawer .prose"), ("", f"[data-id='{ids[0]}']")):
+        page.goto(f"{world.path}{path}")
+        expect(page.locator(shown)).to_be_visible()
+        assert len(re.findall(rb"/Type\s*/Page\b", page.pdf())) > 1
 
 
 def test_a_finger_lifts_a_card_by_resting_on_it(world, open_browser):
