@@ -121,6 +121,18 @@ def test_a_long_name_of_a_project_makes_no_page_wider_than_its_window(ada, bruno
     picture(page, f"long-name-{width}")
 
 
+def test_words_run_as_their_language_does(world, open_browser):
+    hebrew = "תקן את השער"
+    task = world.task(hebrew, description=f"{hebrew}\n\nIn English")
+    world.bruno.post("comments/", task=task["id"], body=hebrew)
+    page = open_browser(world.ada, f"{world.path}?task={world.key}-1")
+    page.get_by_label("Write a comment").fill(hebrew)
+    written = (".card h3 a", ".drawer .title", ".description .prose", ".comment .prose", ".comment-form textarea")
+    for place in written:
+        expect(page.locator(place)).to_have_css("direction", "rtl")
+    expect(page.get_by_text("In English")).to_have_css("unicode-bidi", "plaintext")
+
+
 def test_paper_has_all_of_a_task_and_of_a_board(world, open_browser):
     world.task("Long", description="\n\n".join(f"Paragraph {number}" for number in range(150)))
     ids = [world.task(f"Task {number}")["id"] for number in range(25)]

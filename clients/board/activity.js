@@ -169,7 +169,9 @@ export function activity(store, id) {
 
   function eventItem(event) {
     const [name, words] = [store.actorOf(event), ` ${tell(event, store, "it")} · `];
-    return item(event.seq, "li.event", name + words, () => [h("span", h("strong", name), words, since(event.at))]);
+    return item(event.seq, "li.event", name + words, () => [
+      h("span", h("strong", h("bdi", name)), words, since(event.at)),
+    ]);
   }
 
   function commentItem(comment) {
@@ -183,7 +185,7 @@ export function activity(store, id) {
         "div",
         h(
           "header",
-          h("strong", name),
+          h("strong", h("bdi", name)),
           " ",
           since(comment.created_at),
           comment.edited_at && h("span", { title: moment(comment.edited_at) }, "edited"),
@@ -193,7 +195,7 @@ export function activity(store, id) {
             (isOwn || store.isAdmin) &&
             h("button.bare", { "aria-label": "Delete the comment", onclick: () => remove(comment) }, icon("close")),
         ),
-        h("div.prose", markdown(comment.body, linked)),
+        h("div.prose", { dir: "auto" }, markdown(comment.body, linked)),
       ),
     ]);
   }

@@ -19,6 +19,7 @@ export function paint(card, task, store, selection, children) {
     "a",
     {
       href: address({ task: task.key }),
+      dir: "auto",
       draggable: "false",
       "aria-describedby": store.mayWrite ? "how-to-move" : null,
     },

@@ -67,7 +67,7 @@ export function describe(store, id, save) {
     const linked = (word) => (store.taskOfKey(word) ? address({ task: word }) : null);
     const words = task.description.trim() ? markdown(task.description, linked) : h("p.quiet", "None yet.");
     const button = store.mayWrite && h("button.link", { onclick: edit }, "Edit");
-    element.replaceChildren(h("div.heading", h("h3", "Description"), button), h("div.prose", words));
+    element.replaceChildren(h("div.heading", h("h3", "Description"), button), h("div.prose", { dir: "auto" }, words));
   }
 
   return { element, draw, unsaved: () => draft.get()?.words };

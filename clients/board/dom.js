@@ -8,6 +8,7 @@ export function h(name, ...children) {
   const [tag, ...classes] = name.split(".");
   const element = document.createElement(tag);
   if (classes.length) element.className = classes.join(" ");
+  if (tag === "input" || tag === "textarea") element.dir = "auto"; // as what is written in it
   if (children[0]?.constructor === Object) fill(element, children.shift());
   element.append(
     ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),

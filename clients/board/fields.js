@@ -84,7 +84,7 @@ export function fieldsOf(store, id, save) {
   }
 
   function chosen(task, name) {
-    const who = (one) => h("span.who", avatar(store.person(one)), store.nameOf(one));
+    const who = (one) => h("span.who", avatar(store.person(one)), h("bdi", store.nameOf(one)));
     const ids = task[name];
     const parts = name === "labels" ? store.labels.filter((one) => ids.includes(one.id)).map(chip) : ids.map(who);
     return parts.length ? parts : [h("span.quiet", "None")];

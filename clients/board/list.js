@@ -80,7 +80,7 @@ export function listView(store, selection) {
             priorityIcon(task.priority),
             h("span.unseen", `Priority: ${task.priority}`),
           ),
-          h("a", { href: address({ task: task.key }) }, task.title),
+          h("a", { href: address({ task: task.key }), dir: "auto" }, task.title),
           store.labels.filter(({ id }) => task.labels.includes(id)).map(chip),
         ),
       ),

@@ -23,7 +23,7 @@ export function dot(color) {
   return element;
 }
 
-export const chip = (label) => h("span.chip", dot(label.color), label.name);
+export const chip = (label) => h("span.chip", dot(label.color), h("bdi", label.name));
 
 export function dueChip(task) {
   const left = daysLeft(task.due_date);

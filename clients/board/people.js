@@ -55,7 +55,7 @@ export function peopleView(store) {
       avatar(user),
       h(
         "div.grow",
-        h("strong", nameOf(user), isSelf && h("span.quiet", " (you)")),
+        h("strong", h("bdi", nameOf(user)), isSelf && h("span.quiet", " (you)")),
         h("div.quiet", `@${user.username} · ${user.email} · since ${day(since)}`),
       ),
       control,
@@ -181,8 +181,8 @@ export function peopleView(store) {
     renew(
       about,
       ...[
-        h("h1", name, " ", h("span.key", key)),
-        description && h("p.quiet", description),
+        h("h1", h("bdi", name), " ", h("span.key", key)),
+        description && h("p.quiet", { dir: "auto" }, description),
         h(
           "div.row",
           store.isAdmin && !archivedAt && h("button", { onclick: settings }, "Edit the project"),

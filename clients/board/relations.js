@@ -53,7 +53,8 @@ export function related(store, id, save) {
         "a",
         { href: address({ task: store.keyOf(other) }) },
         h("span.key", store.keyOf(other)),
-        ` ${task?.title ?? ""}`,
+        " ",
+        h("bdi", task?.title ?? ""),
       ),
       remove &&
         store.mayWrite &&

@@ -27,7 +27,7 @@ export function topBar(hub) {
       dispatchEvent(new Event("projects")); // which draws all of this
     };
     const draw = (details) => [
-      h("div.account", h("strong", nameOf(me)), h("span.quiet", me.email)),
+      h("div.account", h("strong", h("bdi", nameOf(me))), h("span.quiet", me.email)),
       option(details, () => editProfile(hub, me, setMe), "Profile"),
       option(details, () => changePassword(hub, me), "Password"),
       option(details, () => signOut().then(() => location.assign("/")), "Sign out"),
@@ -38,13 +38,15 @@ export function topBar(hub) {
   function switcher(projects, key, name) {
     const link = ({ key: one, name: words }, details) => {
       const props = { href: `/${one}/`, "aria-current": one === key ? "true" : null };
-      return h("a.option", { ...props, onclick: () => (details.open = false) }, h("span.badge", one), words);
+      return h("a.option", { ...props, onclick: () => (details.open = false) }, h("span.badge", one), h("bdi", words));
     };
     const draw = (details) => [
       ...projects.map((project) => link(project, details)),
       option(details, () => newProject(hub), [icon("plus"), "New project"]),
     ];
-    return menu([key && h("span.badge", key), h("span.name", name), icon("down")], draw, { says: "Project: " });
+    return menu([key && h("span.badge", key), h("span.name", { dir: "auto" }, name), icon("down")], draw, {
+      says: "Project: ",
+    });
   }
 
   function draw({ me, projects, store, isClosed }) {
