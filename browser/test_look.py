@@ -89,6 +89,12 @@ def test_a_telephone_names_its_controls_and_keeps_what_is_covered_from_keys(worl
     expect(covered).to_have_count(0)
     expect(page.get_by_role("link", name="One")).to_be_focused()
 
+    page.set_viewport_size({"width": 800, "height": 844})
+    page.get_by_role("link", name="List").click()
+    title, label, status = (page.locator(f"tbody {one}").bounding_box() for one in (".title a", ".chip", ".status"))
+    assert title["width"] > 0
+    assert label["x"] + label["width"] < status["x"]
+
 
 def test_a_narrow_screen_has_room_for_all_of_it(world, open_browser, picture):
     task = world.task("A task with a rather long title that needs several lines on a telephone", description="x" * 300)
