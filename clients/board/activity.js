@@ -20,7 +20,7 @@ export function activity(store, id) {
   let state = "loading"; // then "loaded" or "failed"
   const draft = draftOf("comment", store, id); // {words: what is being sent, too; since}
   const sending = [];
-  let since = draft.get()?.since ?? null; // the newest comment when words were sent of which nobody knows if they arrived
+  let sentAfter = draft.get()?.since ?? null; // the newest comment when words were sent of which nobody knows if they arrived
   const list = h("ol.activity", h("li.quiet", "Loading…"));
   const box = h("textarea", {
     rows: 2,
@@ -64,7 +64,7 @@ export function activity(store, id) {
     event.preventDefault();
     const body = box.value;
     if (!body.trim()) return;
-    since ??= [...comments.keys()].sort().at(-1) ?? ""; // ids sort by age
+    sentAfter ??= [...comments.keys()].sort().at(-1) ?? ""; // ids sort by age
     sending.push(body);
     write("");
     try {
@@ -81,7 +81,7 @@ export function activity(store, id) {
   /** Once the drawer is closed the draft is that of the one opened anew, which shows what was not sent. */
   function end(body, isSent) {
     sending.splice(sending.indexOf(body), 1);
-    if (isSent && !sending.length) since = null;
+    if (isSent && !sending.length) sentAfter = null;
     const left = draft.get();
     if (element.isConnected)
       write(joined(!isSent && body, box.value)); // with what was begun meanwhile
@@ -90,7 +90,7 @@ export function activity(store, id) {
 
   function write(words) {
     if (box.value !== words) box.value = words;
-    put({ words: joined(...sending, words), since });
+    put({ words: joined(...sending, words), since: sentAfter });
   }
 
   function put(left) {
@@ -98,7 +98,7 @@ export function activity(store, id) {
     else draft.drop();
   }
 
-  const isNew = ({ author, id: one }) => since !== null && author === store.me.id && one > since;
+  const isNew = ({ author, id: one }) => sentAfter !== null && author === store.me.id && one > sentAfter;
   const isHere = (body) => [...comments.values()].some((one) => isNew(one) && one.body === body);
 
   /** An answer may be lost of what did arrive: it must not be sent again. */
