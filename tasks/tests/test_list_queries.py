@@ -98,7 +98,7 @@ def test_on_the_board_the_first_of_many_are_found_by_their_ids(api, project, mak
             answer = api.get("/api/v1/tasks/", asked | {"ordering": ordering}).json()
         in_order = project.tasks.order_by(ordering).values_list("pk", flat=True)[:2]
         assert (answer["count"], [task["id"] for task in answer["results"]]) == (4, [str(pk) for pk in in_order])
-        ids_first = "LIMIT 2" in queries[-1]["sql"].partition('"tasks_task"."id" IN (SELECT')[2]
+        ids_first = "LIMIT 3" in queries[-1]["sql"].partition('"tasks_task"."id" IN (SELECT')[2]
         assert ids_first == ("position" in ordering or connection.vendor == "sqlite")
 
 
