@@ -23,6 +23,7 @@ const KEPT_WHEN_ENDED = ["requested", "signed_out"]; // reasons that leave the r
 
 const PAGE = 100; // rows
 const BACKLOG = 10_000; // changes that wait for a slow reader
+const BODILESS = [204, 304]; // statuses of which no Response may be made with a body, though browsers give one to read
 const BROKEN = 1006; // the close code of a line that broke
 
 // All times are in milliseconds.
@@ -121,7 +122,7 @@ async function within(milliseconds, controller, promise) {
 
 /** The same answer, whose body fails where no more of it comes for so long. It may take any time in all. */
 function watched(response, milliseconds, controller) {
-  if (!response.body) return response;
+  if (BODILESS.includes(response.status) || !response.body?.getReader) return response; // as that of another `fetch`
   const reader = response.body.getReader();
   const body = new ReadableStream({
     async pull(stream) {

@@ -301,6 +301,17 @@ const dripping = (pieces, pause, isWhole) => async (_url, { signal }) => {
   return new Response(body);
 };
 
+test("what has no body, or none that is a web stream, is given as it came", async () => {
+  for (const [status, body] of [
+    [204, new ReadableStream()], // as Chromium has it
+    [200, { pipe() {} }],
+  ]) {
+    const came = { status, ok: true, headers: new Headers(), body };
+    const one = new TicketHub("http://fake", { access: "a0", fetch: async () => came });
+    assert.equal(await one.request("DELETE", "tasks/t1/"), came);
+  }
+});
+
 test("an answer may take any time in all, but not stand still", async () => {
   const ask = async (...how) => {
     const one = new TicketHub("http://fake", { access: "a0", fetch: dripping(...how) });
