@@ -142,7 +142,7 @@ class Rest:
         httpx.TransportError where no server could be reached or an answer was lost.
         """
         if path.endswith("/import/"):
-            options.setdefault("timeout", IMPORTING)
+            options.setdefault("timeout", httpx.Timeout(IMPORTING, connect=TIMEOUT, pool=TIMEOUT))
         needs_token = path == "auth/password/change/" or not path.startswith("auth/")
         if not needs_token or not (self.access or self.refresh or self.credentials):
             response = await self._send(method, path, headers=headers, **options)

@@ -200,9 +200,10 @@ async def test_an_import_is_waited_for_longer_and_each_request_for_as_long_as_is
     for path, options in [("tasks/", {}), ("projects/DEMO/import/", {}), ("tasks/", {"timeout": 7})]:
         server.answers.append(httpx.Response(200))
         await hub.request("POST", path, json={}, **options)
-    usual, importing, said = [request.extensions["timeout"]["read"] for request in server.requests]
-    assert usual < 60 < 300 < importing
-    assert said == 7
+    usual, importing, said = [request.extensions["timeout"] for request in server.requests]
+    assert usual["read"] < 60 < 300 < importing["read"]
+    assert importing["connect"] < 60
+    assert said["read"] == 7
 
 
 async def test_a_list_is_whole_although_rows_go_while_it_is_read(server, hub):
