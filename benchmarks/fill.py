@@ -39,7 +39,7 @@ TASK = "id created_at number title description priority due_date position versio
 EVENT = "id project_id seq nonce type object_id at actor_id request_id changes object task_id other_task_id user_id"
 TABLES = {
     "accounts_user": USER,
-    "projects_project": "id key name description archived_at created_at updated_at",
+    "projects_project": "id key name description archived_at created_at updated_at import_key",
     "projects_status": "id project_id slug name category position is_default created_at",
     "projects_membership": "id project_id user_id role created_at",
     "projects_label": "id project_id name color created_at",

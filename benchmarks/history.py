@@ -127,7 +127,7 @@ class History:
         owner, self.id = self.members[0]["id"], self.new_id()
         shown = {"id": self.id, "key": self.key, "name": f"Project {self.key}", "description": self.text.description(1)}
         shown |= {"archived_at": None, "created_at": self.at, "updated_at": self.at}
-        yield self.now, "projects_project", tuple(shown.values())
+        yield self.now, "projects_project", (*shown.values(), self.new_id())
         yield self.event(owner, "project.created", shown)
         self.statuses = {}
         for place, (name, category) in enumerate(zip(STATUSES, CATEGORIES, strict=True)):
