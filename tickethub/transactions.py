@@ -12,7 +12,7 @@ from django.db import IntegrityError, NotSupportedError, OperationalError, conne
 from psycopg.errors import DeadlockDetected, FeatureNotSupported, ForeignKeyViolation, SerializationFailure
 
 from tickethub.errors import Overtaken
-from tickethub.threads import without_turn
+from tickethub.threads import aside, without_turn
 
 ATTEMPTS = 6
 PAUSE = 0.1  # seconds at most before an attempt after a deadlock, times the number of those that failed
@@ -66,7 +66,7 @@ def in_transaction(handler):
                 if attempt == ATTEMPTS or not isinstance(error.__cause__, CAME_BETWEEN):
                     raise
                 if isinstance(error.__cause__, CROSSED):  # by chance, or the same would meet again
-                    with without_turn():
+                    with aside():
                         sleep(uniform(0, PAUSE * attempt))  # noqa: S311 no secret
         return None
 
