@@ -3,13 +3,13 @@
 import asyncio
 import re
 from contextlib import suppress
-from functools import partial
 from http import HTTPStatus
 from uuid import uuid4
 
 import orjson
 from daphne.http_protocol import HTTPFactory, WebRequest
 from django.conf import settings
+from twisted.web.http import HTTPChannel
 
 IMPORT = re.compile(rb"/api/v1/projects/[^/?]+/import/(\?.*)?")  # what may bring a file
 STALLED = 60  # seconds in which a client takes in nothing of an answer, after which it is cut off
@@ -21,8 +21,6 @@ class Factory(HTTPFactory):
     def buildProtocol(self, addr):
         protocol = super().buildProtocol(addr)
         protocol.requestFactory = Request
-        channel = protocol._channel
-        channel.lineLengthExceeded = channel._respondToBadRequestAndDisconnect = partial(refuse_head, channel)
         return protocol
 
     def log(self, request):
@@ -127,6 +125,9 @@ def refuse_head(channel, line=b""):
     channel.clearLineBuffer()
     channel.dataReceived = lambda data: None
     linger(channel)
+
+
+HTTPChannel.lineLengthExceeded = HTTPChannel._respondToBadRequestAndDisconnect = refuse_head
 
 
 class Flow:
