@@ -3,7 +3,7 @@
 from collections import Counter, deque
 
 from django.apps import apps
-from django.db import models, router, transaction
+from django.db import connection, models, router, transaction
 from django.db.models.deletion import Collector
 from django.db.models.functions import Coalesce
 from django.db.models.signals import post_save, pre_delete
@@ -61,7 +61,9 @@ def delete_all(tasks):
     with transaction.atomic(savepoint=False):
         gone = model().objects.filter(pk__in=[task.pk for task in tasks])
         left_behind = list(model().objects.filter(parent__in=tasks).exclude(pk__in=gone.values("pk")).once_locked())
-        # As every writer does, it locks tasks first, then the board, then the log.
+        # As every writer does, it locks tasks first, then what hangs on them, the board, and the log.
+        if connection.features.has_select_for_update:
+            gone.lock_what_goes_along()
         for project, count in gone.order_by("project").values_list("project").annotate(models.Count("pk")):
             Board.objects.filter(pk=project).update(deleted=models.F("deleted") + count)
         change_all(left_behind, {"parent": None})
