@@ -143,13 +143,13 @@ class InvitationViewSet(CreateModelMixin, DestroyModelMixin, ListModelMixin, Gen
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         invitations = Invitation.objects.open().with_token(serializer.validated_data["token"])
-        invitation = invitations.filter(email=request.user.email).select_for_update(no_key=True).first()
-        if invitation is None:
+        invitations = invitations.filter(email=request.user.email).select_related("project")
+        if (invitation := invitations.first()) is None:
             raise Http404
         hold_account(request.user)
-        invitation.project.lock()
-        invitation.project.refresh_from_db(fields=["archived_at"])
-        if not still_stands(invitation):
+        invitation.project.lock()  # before the invitation, as the deletion of the project has it
+        invitation = invitations.select_for_update(no_key=True, of=["self"]).first()
+        if invitation is None or not still_stands(invitation):
             raise Http404
         invitation.project.refuse_if_archived()
         membership = invitation.accept(request.user)

@@ -87,7 +87,7 @@ def before_user(sender, instance, raw, update_fields, **kwargs):
     if is_shown(instance, raw, update_fields):
         if connection.features.has_select_for_update:
             list(User.objects.filter(pk=instance.pk).locked())
-        for membership in memberships_of(instance):
+        for membership in memberships_of(instance).order_by("pk"):  # as all lock them; the logs go by project
             note_before(Membership, membership.pk)
 
 

@@ -1,7 +1,6 @@
 """Writes at once: the log tells what the database holds in the end. PostgreSQL interleaves them, SQLite queues them."""
 
 from concurrent.futures import ThreadPoolExecutor
-from time import sleep
 
 import pytest
 from django.db import connection, connections, transaction
@@ -14,6 +13,7 @@ from realtime.models import Event
 from realtime.tests.replica import Watch
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
+from tickethub.tests.test_overtaken_writes import until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 needs_locks_of_rows = pytest.mark.skipif(
@@ -66,7 +66,7 @@ def test_who_is_renamed_while_they_are_let_in_is_shown_with_the_new_name():
         with transaction.atomic():
             MembershipFactory(project=project, user=user)
             renaming = threads.submit(at_once, rename)
-            sleep(0.3)
+            until_somebody_waits()
         renaming.result()
     before, now = Event.objects.latest("pk").changes["user"]
     assert (before["first_name"], now["first_name"]) == ("Old", "New")

@@ -44,7 +44,7 @@ MOST = {
     "GET invitations/": 3,
     "POST invitations/": 8,
     "DELETE invitations/<uuid:pk>/": 5,
-    "POST invitations/accept/": 12,
+    "POST invitations/accept/": 11,
     "GET statuses/": 3,
     "POST statuses/": 8,
     "GET statuses/<uuid:pk>/": 2,
@@ -78,12 +78,12 @@ ON_POSTGRESQL = {
     "DELETE projects/<str:pk>/": 45,
     "POST projects/<str:pk>/import/": 18,
     "DELETE memberships/<uuid:pk>/": 15,
-    "POST invitations/accept/": 13,
+    "POST invitations/accept/": 12,
     "DELETE labels/<uuid:pk>/": 17,
     "POST tasks/": 15,
     "PATCH tasks/<str:pk>/": 15,
-    "DELETE tasks/<str:pk>/": 24,
-    "POST tasks/bulk/": 26,
+    "DELETE tasks/<str:pk>/": 27,
+    "POST tasks/bulk/": 29,
 }
 
 
