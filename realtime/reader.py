@@ -109,7 +109,7 @@ def grant(user_id, name, cursor):
     are of one moment: a removal that the membership does not show yet is sure to come after that head.
     """
     project = find_with_newest(name, User(pk=user_id))
-    if project is None:
+    if project is None or project.newest_nonce is None:  # or it has no log, as one that was made past the application
         return None
     head = Place(project.newest_seq, project.newest_nonce)
     try:
