@@ -125,7 +125,11 @@ class Import:
 
     def id_of(self, source_id):
         own = as_uuid(source_id) if self.file.source == "tickethub" else None
-        return own if own in self.here else uuid5(self.project.import_key, f"{self.file.source}:{source_id}")
+        if own in self.here:
+            return own
+        name = f"{self.file.source}:{source_id}"
+        before = uuid5(self.project.pk, name)  # as a process of before there were keys makes it, during an upgrade
+        return before if before in self.here else uuid5(self.project.import_key, name)
 
     # --- What becomes of them ---
 
