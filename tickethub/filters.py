@@ -105,7 +105,7 @@ def in_any_case(letter):
     return f"[{''.join(cases)}]" if len(cases) > 1 or letter in "*?[" else letter
 
 
-MOST_WORDS = 10  # of a search: each reads the texts of all tasks that no index of words rules out
+MOST_WORDS = 20  # of a search: each reads the texts of all tasks that no index of words rules out
 
 
 def words_of(search, keys=None):
