@@ -2,6 +2,7 @@
 
 import pytest
 from playwright.sync_api import expect
+from test_unsaved import held
 
 
 def choose(page, summary, option):
@@ -111,3 +112,30 @@ def test_what_is_selected_of_a_comment_outlives_what_else_happens_to_the_task(wo
 
     expect(page.get_by_text("set its priority to low")).to_be_visible()
     assert page.evaluate("getSelection().toString()") == "Copy this"
+
+
+def test_an_answer_takes_no_focus_from_who_writes_elsewhere_by_then(world, drawer):
+    world.task("Other")
+    related = drawer.get_by_role("region", name="Related tasks")
+    related.get_by_role("button", name="Relate", exact=True).click()
+    other, box = related.get_by_label("The other task"), drawer.get_by_label("Write a comment")
+    other.fill(f"{world.key}-2")
+    with held(drawer, "**/relations/") as routes:
+        other.press("Enter")
+        box.press_sequentially("Hello ")
+    routes[0].continue_()
+    expect(related.get_by_role("link", name="Other")).to_be_visible()
+    expect(other).to_be_hidden()
+    expect(box).to_be_focused()
+
+
+def test_who_leaves_a_project_with_its_task_open_has_the_focus_on_what_comes(world, open_browser):
+    world.task("One")
+    page = open_browser(world.ada)
+    page.locator(f".projects a[href='{world.path}']").click()
+    page.get_by_role("link", name="One").click()
+    expect(page.get_by_role("complementary")).to_be_focused()
+
+    page.evaluate("history.go(-2)")
+
+    expect(page.get_by_role("main")).to_be_focused()

@@ -21,6 +21,7 @@ def test_what_is_written_while_it_is_saved_is_kept(world, drawer):
     with held(drawer, "**/tasks/*/") as routes:
         area.press("Control+Enter")
         area.press_sequentially(" and two")
+        area.press("Control+Enter")  # which collides with nothing of one's own
     routes[0].continue_()
     expect(drawer.locator(".card.pending")).to_have_count(0)
     expect(area).to_have_value("One and two")
@@ -92,6 +93,64 @@ def test_a_comment_whose_answer_is_lost_is_kept_until_it_is_seen(world, drawer):
         box.press("Control+Enter")
     expect(activity.locator(".comment")).to_contain_text("Arrived")
     expect(box).to_have_value("")
+
+
+def test_a_comment_is_told_from_an_older_one_of_the_same_words(world, drawer):
+    world.ada.post("comments/", task=world.now(1)["id"], body="Done.")
+    box, again = drawer.get_by_label("Write a comment"), drawer.get_by_role("button", name="Try again")
+    drawer.route("**/comments/**", lambda route: route.abort())
+    drawer.reload()
+    expect(again).to_be_visible()
+    with drawer.expect_event("requestfailed"):
+        box.fill("Done.")
+        box.press("Control+Enter")
+    expect(box).to_have_value("Done.")
+    drawer.unroute("**/comments/**")
+
+    again.click()
+
+    expect(drawer.locator(".comment")).to_have_count(1)
+    expect(box).to_have_value("Done.")
+
+
+def test_of_two_comments_under_way_the_one_whose_answer_is_lost_is_not_sent_again(world, drawer):
+    drawer.add_init_script("""
+        const real = fetch;
+        const parked = (window.parked = []);
+        const park = (...asked) => new Promise((go, fail) => parked.push({ fail, go: () => go(real(...asked)) }));
+        const isNew = (url, { method }) => method === "POST" && String(url).endsWith("/comments/");
+        window.fetch = (...asked) => (isNew(...asked) ? park : real)(...asked);
+    """)
+    drawer.reload()
+    box = drawer.get_by_label("Write a comment")
+    expect(drawer.get_by_role("region", name="Activity")).to_contain_text("made it")
+    for words in ("One", "Two"):
+        box.fill(words)
+        box.press("Control+Enter")
+    drawer.evaluate("parked[0].fail(new TypeError('lost'))")
+    expect(box).to_have_value("One")
+    drawer.evaluate("parked[1].go()")
+    expect(drawer.locator(".comment")).to_have_count(1)
+    world.ada.post("comments/", task=world.now(1)["id"], body="One")  # it arrives late
+
+    expect(box).to_have_value("")
+
+
+def test_a_comment_under_way_is_not_sent_from_a_drawer_opened_anew(world, drawer):
+    box = drawer.get_by_label("Write a comment")
+    with held(drawer, "**/comments/") as routes:
+        box.fill("Slow")
+        box.press("Control+Enter")
+    drawer.get_by_role("button", name="Close the task").click()
+    drawer.get_by_role("link", name="Fix the gate").click()
+    expect(box).to_have_value("Slow")
+
+    box.press("Control+Enter")
+    routes[0].continue_()
+
+    expect(box).to_have_value("")
+    expect(drawer.locator(".comment")).to_have_count(1)
+    assert world.ada.get("comments/", task=world.now(1)["id"])["count"] == 1
 
 
 def test_a_task_whose_answer_was_lost_is_corrected(world, open_browser):

@@ -12,6 +12,8 @@ const joined = (...texts) => texts.filter(Boolean).join("\n\n");
 const without = (words, body) =>
   `${words}\n\n`.startsWith(`${body}\n\n`) ? words.slice(body.length).trimStart() : words;
 
+const underWay = new Set(); // comments, of drawers that were closed meanwhile, too: none is to be sent twice at once
+
 export function activity(store, id) {
   const comments = new Map();
   const events = new Map(); // by number
@@ -21,6 +23,7 @@ export function activity(store, id) {
   const draft = draftOf("comment", store, id); // {words: what is being sent, too; since}
   const sending = [];
   let sentAfter = draft.get()?.since ?? null; // the newest comment when words were sent of which nobody knows if they arrived
+  let isUnsure = sentAfter !== null; // whether some of the box may have arrived
   const list = h("ol.activity", h("li.quiet", "Loading…"));
   const box = h("textarea", {
     rows: 2,
@@ -63,8 +66,10 @@ export function activity(store, id) {
   async function send(event) {
     event.preventDefault();
     const body = box.value;
-    if (!body.trim()) return;
-    sentAfter ??= [...comments.keys()].sort().at(-1) ?? ""; // ids sort by age
+    const name = `${id} ${body}`;
+    if (!body.trim() || underWay.has(name)) return;
+    underWay.add(name);
+    if (state === "loaded") sentAfter ??= [...comments.keys()].sort().at(-1) ?? ""; // ids sort by age
     sending.push(body);
     write("");
     try {
@@ -75,13 +80,16 @@ export function activity(store, id) {
       end(body, false);
       if (!isHere(body)) complain(error, "The comment was not sent.");
       settle();
+    } finally {
+      underWay.delete(name);
     }
   }
 
   /** Once the drawer is closed the draft is that of the one opened anew, which shows what was not sent. */
   function end(body, isSent) {
     sending.splice(sending.indexOf(body), 1);
-    if (isSent && !sending.length) sentAfter = null;
+    if (!isSent) isUnsure = true;
+    else if (!sending.length && !(isUnsure && box.value)) [sentAfter, isUnsure] = [null, false];
     const left = draft.get();
     if (element.isConnected)
       write(joined(!isSent && body, box.value)); // with what was begun meanwhile

@@ -26,9 +26,13 @@ export function describe(store, id, save) {
       },
     });
     const collides = "It was changed by somebody else meanwhile. You will see both when you save.";
+    let isSaving = false; // a second one would collide with the first
     const send = async () => {
+      if (isSaving) return;
+      isSaving = true;
       const { base, words: sent } = written();
       const saved = sent !== base.description && (await save({ description: sent }, base));
+      isSaving = false;
       if (saved === null) return;
       const left = draft.get();
       const isMore = saved && left && left.words !== sent; // was written meanwhile

@@ -53,7 +53,8 @@ export function arrange(parent, children) {
  * same `data-row` where there are rows; where there is none, what is around it has the focus.
  */
 export function renew(element, ...children) {
-  const focused = document.activeElement;
+  const active = document.activeElement;
+  const focused = active?.closest(".panel")?.previousElementSibling ?? active; // for the menu will be closed
   const hasFocus = focused !== element && element.contains(focused);
   const row = focused?.closest("[data-row]")?.getAttribute("data-row");
   const controls = () => {

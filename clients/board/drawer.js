@@ -68,7 +68,7 @@ export function openDrawer(store, key) {
     const written = () => area.value.replace(/\s+/g, " ").trim();
 
     async function keep() {
-      if (isSaving || !base) return;
+      if (isSaving || !base || !store.mayWrite) return;
       const words = written();
       if (words && words !== base.title) {
         isSaving = true;

@@ -58,7 +58,8 @@ export function listView(store, selection) {
       complain(error, "The list could not be loaded.");
     }
     draw();
-    if (wasFocused && more.hidden) rows.get(ids[before])?.querySelector("a").focus();
+    if (wasFocused && more.hidden && [more, document.body].includes(document.activeElement))
+      rows.get(ids[before])?.querySelector("a").focus();
   }
   const reload = () => load(true, Math.max(PAGE, ids.length));
   const refresh = later(SETTLES, reload);

@@ -66,7 +66,11 @@ class App {
         (error) => complain(error, FAILED),
       ),
     );
-    COVERS.addEventListener("change", () => this.#cover());
+    COVERS.addEventListener("change", () => {
+      this.#cover();
+      const drawer = this.body.inert && this.opened?.drawer.element;
+      if (drawer && !drawer.contains(document.activeElement)) drawer.focus();
+    });
     document.addEventListener("keydown", (event) => this.#shortcut(event));
     this.route();
   }
@@ -150,6 +154,7 @@ class App {
     this.opened = null;
     drawer?.element.remove();
     this.#cover();
+    if (drawer) keepFocus();
     view?.close();
     store?.close();
     this.#showLine(true); // there is none to be had any more

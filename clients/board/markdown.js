@@ -105,6 +105,7 @@ const RULES = [
 // These begin a word.
 /** @type {typeof RULES} */
 const WORDS = [
+  [/^___(?=[^\s_])([^_]+)___(?!\w)/, ([, words], more) => h("strong", h("em", more(words)))],
   [/^_(?=[^\s_])([^_]*?[^\s_])_(?!\w)/s, ([, words], more) => h("em", more(words))],
   [/^__(?=[^\s_])((?:[^\W_]__(?=\w)|[^_]|_(?!_))+?)__(?!\w)/, ([, words], more) => h("strong", more(words))],
   [/^https?:\/\/[^\s<>"]{1,2000}[^\s<>".,;:!?)\]']/, ([url]) => link(url, [url]) ?? url],

@@ -153,11 +153,8 @@ export async function copyLink(link) {
     await navigator.clipboard.writeText(link);
     toast("The link is copied.");
   } catch {
-    const select = ({ target }) => target.select();
-    dialog(
-      "Copy the link by hand",
-      h("input", { readonly: true, autofocus: true, value: link, "aria-label": "The link", onfocus: select }),
-    );
+    const onfocus = ({ target }) => target.select();
+    dialog("Copy the link by hand", h("input", { readonly: true, value: link, "aria-label": "The link", onfocus }));
   }
 }
 

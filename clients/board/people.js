@@ -27,7 +27,9 @@ export function peopleView(store) {
     try {
       const rows = await store.hub.load("invitations/", { project: store.project.id });
       if (number !== asked) return;
-      open = new Map(Object.entries(rows).filter(([, { accepted_at: at }]) => !at));
+      const now = new Map(Object.entries(rows).filter(([, { accepted_at: at }]) => !at));
+      if (open && JSON.stringify([...now]) === JSON.stringify([...open])) return; // a click on one may be under way
+      open = now;
       drawInvitations();
     } catch (error) {
       complain(error, "The invitations could not be loaded.");
@@ -36,7 +38,7 @@ export function peopleView(store) {
 
   const attempt = (act, doing) => act.catch((error) => (complain(error, doing), (shown = null), draw()));
 
-  function member({ id, user, role, created_at: since }) {
+  function member({ id, user, role, created_at: joined }) {
     const isSelf = user.id === store.me.id;
     const isOurs = mayGive().includes(role) && !store.project.archived_at;
     const control = isOurs
@@ -56,7 +58,7 @@ export function peopleView(store) {
       h(
         "div.grow",
         h("strong", h("bdi", nameOf(user)), isSelf && h("span.quiet", " (you)")),
-        h("div.quiet", `@${user.username} · ${user.email} · since ${day(since)}`),
+        h("div.quiet", `@${user.username} · ${user.email} · since ${day(joined)}`),
       ),
       control,
       (isOurs || isSelf) &&

@@ -18,6 +18,7 @@ export function projectsView(hub, projects, me) {
     "Those of archived projects, too.",
   );
   const more = h("button", { hidden: true, onclick: () => attempt(showMore) }, "Show more");
+  let isAsking = false; // an impatient second click would show it twice
   const element = h(
     "div.page",
     h(
@@ -82,9 +83,11 @@ export function projectsView(hub, projects, me) {
 
   /** The focus goes on to what is new. */
   async function showMore() {
+    if (isAsking) return;
+    isAsking = true;
     const last = mine.lastElementChild;
-    await loadMine();
-    last.nextElementSibling?.querySelector("a").focus();
+    await loadMine().finally(() => (isAsking = false));
+    if ([more, document.body].includes(document.activeElement)) last.nextElementSibling?.querySelector("a").focus();
   }
 
   const attempt = (load) => load().catch((error) => complain(error, "Your tasks could not be loaded."));

@@ -112,9 +112,10 @@ export function related(store, id, save) {
             json: { source, target, type: TURNED[kind.value] ?? kind.value },
           });
         }
+        const isThere = form.contains(document.activeElement);
         other.value = "";
         form.hidden = true;
-        opener.focus();
+        if (isThere) opener.focus();
       } catch (error) {
         complain(error, "Nothing was changed.");
       }

@@ -49,7 +49,9 @@ export class Selection {
 
   /** Keep what fits a filter: nobody should change what they do not see. */
   narrow(fits) {
-    const tasks = [...this.ids].map((id) => this.#store.task(id)).filter((task) => task && fits(task));
+    const tasks = [...this.ids]
+      .map((id) => this.#store.task(id))
+      .filter((task) => task && (fits(task) || this.#store.isPending(task.id)));
     if (tasks.length < this.ids.size) this.set(tasks.map(({ id }) => id));
   }
 

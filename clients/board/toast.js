@@ -4,6 +4,7 @@ import { h, icon, keepFocus } from "./dom.js";
 
 const STAYS = 6000; // milliseconds
 const MOST = 4;
+const HOVERS = matchMedia("(hover: hover)"); // a finger leaves what it touched hovered
 
 const notes = h("div.toasts", { role: "status", "aria-live": "polite", "aria-atomic": "false" }); // or all are heard again
 const spoken = h("div.unseen", { "aria-live": "assertive" });
@@ -17,7 +18,8 @@ export function toast(words, { kind = "plain", name = null, action = null, stays
   if (name) close(notes.querySelector(`[data-name="${CSS.escape(name)}"]`));
   const note = h("div", { class: `toast ${kind}`, "data-name": name }, h("span", words));
   const end = () => close(note);
-  const wait = () => setTimeout(() => (note.matches(":hover, :focus-within") ? wait() : end()), stays);
+  const wait = () =>
+    setTimeout(() => (note.matches(`:focus-within${HOVERS.matches ? ", :hover" : ""}`) ? wait() : end()), stays);
   if (action) note.append(h("button.link", { onclick: () => (end(), action[1]()) }, action[0]));
   note.append(h("button.bare", { "aria-label": "Close this note", onclick: end }, icon("close")));
   notes.append(note);
