@@ -276,6 +276,14 @@ def test_a_write_that_another_stood_in_the_way_of_is_done_again(client):
     assert (project.memberships.count(), project.statuses.count()) == (1, 6)
 
 
+@pytest.mark.django_db(transaction=True)
+def test_while_it_pauses_others_have_its_connection(client):
+    held = []
+    with deadlocked(times=1), patch("tickethub.transactions.sleep", lambda _: held.append(connection.connection)):
+        assert client.post(f"{API}projects/", {"key": "NEW", "name": "x"}).status_code == 201
+    assert held == [None]
+
+
 def test_503_where_it_is_done_again_in_vain(client):
     with deadlocked(times=99), patch("tickethub.transactions.sleep"), nothing_changes():
         response = client.post(f"{API}projects/", {"key": "NEW", "name": "x"})

@@ -216,6 +216,12 @@ def test_what_was_imported_before_there_were_keys_is_known_again(project, ada):
         assert Project.objects.get(pk=each.pk).import_key == keys[each.pk].import_key
 
 
+def test_what_a_process_of_before_the_keys_imports_during_an_upgrade_is_known_again(project, ada):
+    TaskFactory(project=project, id=uuid5(project.pk, "tickethub:x1"))
+
+    assert take(read(native({})), project, ada).standing == 1
+
+
 def test_lines_without_an_id_are_known_by_their_title(project, ada):
     text = "title\nBuy milk\nBuy milk\nBuy bread\n"
 
