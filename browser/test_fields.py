@@ -21,6 +21,7 @@ def test_a_due_date_that_is_typed_is_saved_once_and_as_a_whole(world, drawer):
         with drawer.expect_response("**/tasks/*/"):
             due.press("Enter")
         drawer.get_by_label("Title").focus()
+        drawer.evaluate("new Promise(requestAnimationFrame)")  # until the fields that were left are drawn anew
         due.press_sequentially("07")
         with drawer.expect_response("**/tasks/*/"):
             drawer.get_by_label("Title").focus()
