@@ -201,13 +201,17 @@ class TaskSerializer(ChangedFieldsSerializer):
         return task
 
 
-def keep_named(values, projects):
-    """Keep whom and what these values of tasks name in some projects, before the tasks are locked: who takes it off
-    its tasks does so as well. Gives what is there by field, for the serializer's context; none where a value is none.
+def keep_named(values, tasks):
+    """Keep whom and what these values of tasks name in the projects of those that `tasks` gives, before the tasks are
+    locked: who takes it off its tasks does so as well. Gives what is there by field, for the serializer's context; none
+    where a value is none.
     """
-    fields = {name: TaskSerializer._declared_fields[name] for name in IDS} if isinstance(values, dict) else {}
-    sent = {name: values[name] for name in fields if isinstance(values.get(name), list)}
-    return {name: fields[name].keep(data[: fields[name].MAX_LENGTH], projects) for name, data in sent.items()}
+    kept = {}
+    for name in IDS if isinstance(values, dict) else ():
+        if isinstance(data := values.get(name), list):
+            field = TaskSerializer._declared_fields[name]
+            kept[name] = field.keep(data[: field.MAX_LENGTH], tasks().values("project"))
+    return kept
 
 
 class TaskIdentitySerializer(serializers.Serializer):

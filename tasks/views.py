@@ -101,7 +101,7 @@ class TaskViewSet(InProjectViewSet):
 
     def get_object(self):
         if self.action == "partial_update" and not self.unread:
-            self.keep_named(self.request.data, self.find(self.get_queryset(), self.kwargs["pk"]))
+            self.kept = keep_named(self.request.data, lambda: self.find(self.get_queryset(), self.kwargs["pk"]))
         task = self.find_locked()
         self.check_object_permissions(self.request, task)
         if self.request.method in {"PATCH", "DELETE"} or self.action == "move":
@@ -109,9 +109,6 @@ class TaskViewSet(InProjectViewSet):
         if self.unread:
             raise self.unread
         return task
-
-    def keep_named(self, values, tasks):
-        self.kept = keep_named(values, tasks.values("project"))
 
     def find_locked(self):
         """The task as it stands once it is locked, with the caller's role."""
@@ -214,7 +211,7 @@ class TaskViewSet(InProjectViewSet):
         serializer.is_valid(raise_exception=True)
         ids = serializer.validated_data["ids"]
         values = serializer.validated_data.get("set")
-        self.keep_named(values, self.get_queryset().filter(pk__in=ids))
+        self.kept = keep_named(values, lambda: self.get_queryset().filter(pk__in=ids))
         tasks = self.find_all(ids)
         if serializer.validated_data.get("delete"):
             self.delete_all(tasks)
