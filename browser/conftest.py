@@ -19,7 +19,7 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 from serving import ROOT, free_ports, settings_in
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium-headless-shell")
 PASSWORD = "a horse for the battery"
 WIDE = {"width": 1440, "height": 900}
 
@@ -203,7 +203,8 @@ def open_browser(chromium, url, told):
     with ExitStack() as stack:
 
         def open_(person=None, path="/", **options):
-            context = chromium.new_context(base_url=url, **({"viewport": WIDE} | options))
+            usual = {"viewport": WIDE, "permissions": ["clipboard-write"]}  # for which nobody could be asked
+            context = chromium.new_context(base_url=url, **(usual | options))
             stack.callback(context.close)
             page = context.new_page()
             watch(page, complaints, told)
