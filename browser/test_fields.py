@@ -1,5 +1,7 @@
 """A task's fields in its drawer, while others change them too."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 from test_people import counted
@@ -113,3 +115,14 @@ def test_a_label_that_is_refused_is_not_checked(world, drawer):
 
     expect(drawer.get_by_text("Not now.")).to_be_visible()
     expect(box).not_to_be_checked()
+
+
+def test_words_beside_a_box_can_be_clicked(world, drawer):
+    world.ada.post("labels/", project=world.project["id"], name="garden", color="#2da44e")
+    drawer.locator("summary", has_text="Labels:").click()
+    drawer.locator(".panel label", has_text="garden").click()
+    expect(drawer.locator(".card", has_text="garden")).to_be_visible()
+
+    drawer.get_by_role("main").locator("summary", has_text="Priority").click()
+    drawer.locator(".panel label", has_text="High").click()
+    expect(drawer).to_have_url(re.compile(r"[?&]priority=high"))

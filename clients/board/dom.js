@@ -151,7 +151,7 @@ export function priorityIcon(priority) {
  * @param {any} [props]
  */
 export function menu(label, draw, { says = "", ...props } = {}) {
-  const panel = h("div.panel");
+  const panel = h("div.panel", { tabindex: -1 }); // where the focus goes when words in it are clicked
   const summary = h("summary", props, says && h("span.unseen", says), label);
   const details = h("details.menu", {
     ontoggle: () => {
