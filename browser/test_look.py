@@ -13,7 +13,7 @@ from playwright.sync_api import expect
 from serving import ROOT
 from test_board import card, titles
 
-from conftest import WIDE, Api, Server, World
+from conftest import WIDE, Api, Server, World, sign_in
 
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 NARROW = {"viewport": {"width": 390, "height": 844}, "has_touch": True}
@@ -337,3 +337,22 @@ MEASURE = """() => {
   watch(longTasks, { type: "longtask" });
   watch(keys, { type: "event", durationThreshold: 16 });
 }"""
+
+
+def test_a_long_title_is_shown_where_boxes_do_not_grow_by_themselves(world, open_browser):
+    world.task("A title of many words " * 10)
+    page = open_browser()
+    page.add_init_script("CSS.supports = () => false")
+    page.route(
+        "**/board.css",
+        lambda route: route.fulfill(response=(sheet := route.fetch()), body=sheet.text().replace("field-sizing", "no")),
+    )
+    sign_in(page, world.ada)
+    page.goto(f"{world.path}?task={world.key}-1")
+    title = page.get_by_label("Title", exact=True)
+    expect(title).to_have_value(re.compile("many words"))
+    is_whole = "area => area.clientHeight > 60 && area.scrollHeight <= area.clientHeight"
+    page.wait_for_function(is_whole, arg=title.element_handle())
+
+    title.press_sequentially(" and more" * 9)
+    page.wait_for_function(is_whole, arg=title.element_handle())

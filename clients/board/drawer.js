@@ -99,6 +99,7 @@ export function openDrawer(store, key) {
       oninput: () => {
         base ??= task();
         draft.set({ base, words: area.value });
+        fit(area);
       },
       onblur: keep,
       onkeydown: (event) => {
@@ -123,6 +124,7 @@ export function openDrawer(store, key) {
         const isIdle = document.activeElement !== area && !store.isPending(id);
         if (base && isIdle && written() === title) end(); // only the answer was lost
         if (!base && area.value !== title) area.value = title;
+        requestAnimationFrame(() => fit(area)); // once it has a width
       },
     };
   }
@@ -150,4 +152,13 @@ export function openDrawer(store, key) {
 
   draw();
   return { element: aside, id, draw, tell: history.tell, refresh: history.refresh };
+}
+
+const FITS = CSS.supports("field-sizing", "content");
+
+/** Make a text's box as high as the text, in a browser that does not do so by itself. */
+function fit(area) {
+  if (FITS) return;
+  area.style.height = "auto";
+  area.style.height = `${area.scrollHeight + area.offsetHeight - area.clientHeight}px`; // with its edges
 }
