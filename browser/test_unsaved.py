@@ -1,7 +1,9 @@
 """What is written and not saved yet: nobody loses it, and it overwrites nothing unasked."""
 
+import re
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import expect
 from test_task import edit_description, save_description
 
@@ -190,3 +192,37 @@ def test_a_new_task_that_was_not_made_is_kept_until_it_is_cancelled(world, open_
     page.keyboard.press("n")
 
     expect(title).to_have_value("")
+
+
+def test_a_storage_that_is_full_loses_nothing(world, drawer):
+    drawer.evaluate("""() => {
+        for (let size = 2 ** 22; size >= 1; size /= 2) {
+            try {
+                while (true) sessionStorage.setItem(Math.random(), "x".repeat(size));
+            } catch {}
+        }
+    }""")
+
+    edit_description(drawer, "Written without storage")
+    expect(drawer.get_by_text("This browser's storage is full")).to_have_count(1)
+    save_description(drawer)
+    expect(drawer.get_by_role("region", name="Description").locator(".prose")).to_have_text("Written without storage")
+    drawer.get_by_label("Write a comment").fill("So was this")
+    drawer.get_by_role("button", name="Comment", exact=True).click()
+
+    expect(drawer.locator(".comment")).to_have_text(re.compile("So was this"))
+    assert world.now(1)["description"] == "Written without storage"
+
+
+@pytest.mark.parametrize("path", ["/", "/invitations/accept/"])
+def test_a_storage_that_is_denied_is_told(chromium, url, path):
+    """As Firefox and Safari do where somebody lets no site keep data."""
+    context = chromium.new_context(base_url=url)
+    context.add_init_script("""
+        const get = () => { throw new DOMException("The operation is insecure.", "SecurityError"); };
+        for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name, { get });
+    """)
+    page = context.new_page()
+    page.goto(path)
+    expect(page.get_by_text("This page needs your browser's storage")).to_be_visible()
+    context.close()
