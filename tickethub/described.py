@@ -46,7 +46,7 @@ class TaskListSerializer(serializers.Serializer):
 class File:
     """An answer that is a file, of any length."""
 
-    kinds = ("application/json", "text/csv")
+    shapes = {"application/json": {"type": "object"}, "text/csv": {"type": "string"}}
 
 
 class ErrorSerializer(serializers.Serializer):

@@ -35,7 +35,7 @@ class AutoSchema(Described, inspectors.SwaggerAutoSchema):
         return [as_parameter(**each) for each in self.parameters()]
 
     def get_produces(self):
-        return list(File.kinds) if File in self.successes().values() else super().get_produces()
+        return list(File.shapes) if File in self.successes().values() else super().get_produces()
 
     def get_response_serializers(self):
         answers = self.successes() or self.get_default_responses()

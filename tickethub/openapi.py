@@ -17,7 +17,12 @@ from tickethub.schema import EXAMPLES, SECURITY, TAGS, VERSION, info, path_param
 # Where the settings find the choices that get a name.
 RELATION_TYPES, ROLES, STATUS_CATEGORIES = TaskRelation.Type.values, Role.values, Status.Category.values
 
-SHAPES = {EmptySerializer: {"type": "object"}, File: {"type": "string", "format": "binary"}}
+
+def shapes(status, answer):
+    """What an answer may be, by its status, or by that and its media type."""
+    if answer is File:
+        return {(status, kind): shape for kind, shape in File.shapes.items()}
+    return {status: {"type": "object"} if answer is EmptySerializer else answer}
 
 
 class AutoSchema(Described, openapi.AutoSchema):
@@ -48,12 +53,11 @@ class AutoSchema(Described, openapi.AutoSchema):
         return body and body | {"required": self.needs_body}
 
     def get_response_serializers(self):
-        answers = self.successes() or self.usual_success()
+        answers = {**(self.successes() or self.usual_success()), **self.errors()}
         return {
-            (status, *File.kinds) if answer is File else status: OpenApiResponse(
-                SHAPES.get(answer, answer), WORDS[status]
-            )
-            for status, answer in {**answers, **self.errors()}.items()
+            key: OpenApiResponse(shape, WORDS[status])
+            for status, answer in answers.items()
+            for key, shape in shapes(status, answer).items()
         }
 
     def usual_success(self):

@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from tickethub.handlers import json_error
 
-DESCRIPTION = """\
+GUIDE = """\
 Projects, the people in them, their tasks, and a log of every change, live on a WebSocket.
 
 ## From nothing to a live task in five calls
@@ -20,10 +20,10 @@ Projects, the people in them, their tasks, and a log of every change, live on a 
 **1. Register.**
 
     curl http://localhost:8000/api/v1/auth/register/ --json '{
-      "email": "ada@example.org", "username": "ada", "password": "an engine that weaves"}'
+      "email": "ada@example.org", "username": "lovelace", "password": "an engine that weaves"}'
 
 **2. Log in.** The answer has two tokens: `access` goes with every further call; when it expires, `refresh` gets the \
-next pair at `auth/token/refresh/`. On this page: press *Authorize* and give `Bearer`, a space, and the access token.
+next pair at `auth/token/refresh/`. In Swagger: press *Authorize* and give `Bearer`, a space, and the access token.
 
     curl http://localhost:8000/api/v1/auth/token/ --json '{
       "email": "ada@example.org", "password": "an engine that weaves"}'
@@ -83,7 +83,7 @@ TAGS = {
 KEYS = {"project": "ENGINE", "task": "ENGINE-12"}
 SOME_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 EXAMPLES = {
-    "Registration": {"email": "ada@example.org", "username": "ada", "password": "an engine that weaves"},
+    "Registration": {"email": "ada@example.org", "username": "lovelace", "password": "an engine that weaves"},
     "Credentials": {"email": "ada@example.org", "password": "an engine that weaves"},
     "UserChanges": {"first_name": "Ada", "last_name": "Lovelace"},
     "NewProject": {"key": "ENGINE", "name": "The analytical engine"},
@@ -105,7 +105,14 @@ EXAMPLES = {
     "CommentChanges": {"body": "The foundry has some again."},
 }
 
+
+def description_at(address):
+    """The guide with the calls that a server at this address answers."""
+    return GUIDE.replace("http://localhost:8000", address).replace("ws://localhost:8000", f"ws{address[4:]}")
+
+
 VERSION = "v1"
+DESCRIPTION = description_at(settings.PUBLIC_URL)
 info = openapi.Info(title="TicketHub", default_version=VERSION, description=DESCRIPTION, license=openapi.License("MIT"))
 
 

@@ -9,7 +9,7 @@ from django.urls import resolve
 from accounts.tests.checks import refused
 from accounts.tests.factories import UserFactory
 from tasks.models import Task
-from tickethub.schema import DESCRIPTION
+from tickethub.schema import DESCRIPTION, description_at
 from tickethub.tests.test_openapi import OPENAPI
 
 pytestmark = pytest.mark.django_db
@@ -89,3 +89,10 @@ def test_the_calls_of_the_description_lead_from_registering_to_a_task(as_user, a
 
     assert answer.status_code == 201
     assert Task.objects.get().key == answer.json()["key"] == "ENGINE-1"
+
+
+def test_the_calls_of_the_description_go_to_where_it_is_served():
+    told = description_at("https://tickets.example.org")
+    assert 'WebSocket("wss://tickets.example.org/ws/v1/")' in told
+    assert told.count("curl https://tickets.example.org/api/v1/") == 4
+    assert "localhost" not in told
