@@ -1,6 +1,7 @@
 """What machines ask a server process: whether it is up, whether it can serve, how it is doing."""
 
 import logging
+import os
 import time
 from functools import cache
 from threading import Lock
@@ -103,6 +104,8 @@ def is_draining(request):
 def has_database():
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
+    if connection.vendor == "sqlite" and not os.access(connection.settings_dict["NAME"], os.W_OK):
+        raise PermissionError("The file of the database can be read alone.")
 
 
 def is_migrated():

@@ -1,5 +1,6 @@
 """What machines ask: /healthz, /readyz and /metrics."""
 
+import os
 import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -140,6 +141,16 @@ def test_readyz_says_what_is_away(client, monkeypatch, check, module, name, valu
     assert answer.headers["Retry-After"]
     assert answer.json()["status"] == "unavailable"
     assert answer.json()["checks"][check] is False
+
+
+@pytest.mark.django_db
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="A file is SQLite's.")
+def test_a_database_that_can_only_be_read_is_away(client, monkeypatch):
+    asked = []
+    monkeypatch.setattr(probes.os, "access", lambda *what: asked.append(what))
+
+    assert client.get("/readyz").json()["checks"]["database"] is False
+    assert asked == [(connection.settings_dict["NAME"], os.W_OK)]
 
 
 @pytest.mark.django_db
