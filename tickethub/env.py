@@ -12,12 +12,12 @@ import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.http.request import split_domain_port, validate_host
 from dotenv import load_dotenv, set_key
-from redis.asyncio.connection import parse_url
+from redis.asyncio import ConnectionPool, RedisError
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 TRUE = {"1", "true", "yes", "on"}
 FALSE = {"0", "false", "no", "off"}
-NUMBER = re.compile(r"[1-9][0-9]{0,5}|1000000")
+NUMBER = re.compile(r"[1-9][0-9]{0,6}", re.ASCII)
 HOST = re.compile(r"\*|\.?[a-z0-9-]+(\.[a-z0-9-]+)*|\[[0-9a-f:.]+\]", re.ASCII | re.IGNORECASE)
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?", re.ASCII | re.IGNORECASE)
 ASCII = ", with xn--… for what has other letters than a to z"
@@ -81,14 +81,14 @@ def flag(name, default=False):
     raise ImproperlyConfigured(f"{name} must be true or false, not {value!r}.")
 
 
-def number(name, default=None):
-    """A whole number from 1 to a million."""
+def number(name, default=None, most=1_000_000):
+    """A whole number from 1 to `most`."""
     value = text(name)
     if not value:
         return default
-    if NUMBER.fullmatch(value):
+    if NUMBER.fullmatch(value) and int(value) <= most:
         return int(value)
-    raise ImproperlyConfigured(f"{name} must be a whole number from 1 to 1000000, not {value!r}.")
+    raise ImproperlyConfigured(f"{name} must be a whole number from 1 to {most}, not {value!r}.")
 
 
 def words(name, default=""):
@@ -172,7 +172,8 @@ def redis(name):
     """The address of a Redis, or nothing."""
     value = url(name, ["redis", "rediss", "unix"])
     with refusal(name, "redis://:password@host:6379/0"):
-        if value and not (REDIS.fullmatch(value) and parse_url(value)):
+        # A connection looks at its options, and connects later.
+        if value and not (REDIS.fullmatch(value) and ConnectionPool.from_url(value).make_connection()):
             raise ValueError
     return value
 
@@ -180,7 +181,11 @@ def redis(name):
 def database(name, default):
     """What Django's DATABASES has, from an address."""
     with refusal(name, "postgres://user:password@host:5432/name"):
-        return dj_database_url.parse(url(name, ["sqlite", "postgres", "postgresql"], default))
+        found = dj_database_url.parse(url(name, ["sqlite", "postgres", "postgresql"], default))
+    file = Path(found["NAME"])
+    if "sqlite" in found["ENGINE"] and (file.is_dir() or not file.parent.is_dir() or file.name == ":memory:"):
+        raise ImproperlyConfigured(f"{name} must name a file of a folder that is there, not {str(file)!r}.")
+    return found
 
 
 @contextmanager
@@ -188,5 +193,5 @@ def refusal(name, example):
     """Refuse an address that cannot be read, and tell nothing else of it: part of a password may be in that."""
     try:
         yield
-    except ValueError:
+    except (ValueError, TypeError, RedisError):
         raise ImproperlyConfigured(f"{name} is no address such as {example}.") from None

@@ -98,7 +98,7 @@ MAILERS = {
         "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
         "OPTIONS": {
             "host": EMAIL_HOST_NAME,
-            "port": env.number("EMAIL_PORT", 587),
+            "port": env.number("EMAIL_PORT", 587, most=65_535),
             "username": env.text("EMAIL_USER"),
             "password": env.text("EMAIL_PASSWORD"),
             "use_tls": env.flag("EMAIL_USE_TLS", default=True),
@@ -346,7 +346,7 @@ WEBSOCKET = {
     "MAX_LINES": env.number("WEBSOCKET_MAX_LINES", 100),
     "HEAL_EVERY": 1,
 }
-EVENT_RETENTION_DAYS = env.number("EVENT_RETENTION_DAYS", 30)
+EVENT_RETENTION_DAYS = env.number("EVENT_RETENTION_DAYS", 30, most=100_000)
 
 # --- Documentation and profiling ----------------------------------------------------------------------------------
 

@@ -186,6 +186,7 @@ def test_a_setting_is_read(environment, value, read, expected):
         ("0", lambda: env.number("X", 1)),
         ("-5", lambda: env.number("X", 1)),
         ("1000001", lambda: env.number("X", 1)),
+        ("11", lambda: env.number("X", 1, most=10)),
         ("٣", lambda: env.number("X", 1)),
         ("many", lambda: env.rate("X", "1/s")),
         ("5/fortnight", lambda: env.rate("X", "1/s")),
@@ -206,10 +207,15 @@ def test_a_setting_is_read(environment, value, read, expected):
         ("postgres://u:hidden@h:99999/n", lambda: env.database("X", "sqlite:///x")),
         ("postgres://u:hidden#rest@h/n", lambda: env.database("X", "sqlite:///x")),
         *(
+            (address, lambda: env.database("X", "sqlite:///x"))
+            for address in ("sqlite://", "sqlite:///", "sqlite:////", "sqlite:////missing/db.sqlite3", "sqlite:////tmp")
+        ),
+        *(
             (address, lambda: env.redis("X"))
             for address in (
                 *["redis://:hidden#rest@h:1/0", "redis://:1#hidden@h:1/0", "redis://:1?hidden@h", "redis://h:hidden/0"],
                 *["redis://h:1/x", "redis://h:99999/0", "redis://", "unix://", "unix:///x?db=x", "localhost:6379"],
+                *["redis://:hidden@h/0?nonsense=1", "rediss://h/0?protocol=9"],
             )
         ),
     ],
