@@ -35,8 +35,8 @@ class Role(models.TextChoices):
         return ranks.index(self) >= ranks.index(other)
 
 
-class InProject:
-    """A QuerySet of rows with a `project`, seen by its members."""
+class InProjectQuerySet(TrackedQuerySet):
+    """Rows with a `project`, seen by its members."""
 
     def visible_to(self, user):
         if not user.is_authenticated:
@@ -46,10 +46,6 @@ class InProject:
     def visible_in(self, project, user):
         """Those of one project, seen by `user`: the database looks at a membership once, and not for each row."""
         return self.filter(project=Project.ids_of(user).filter(project=project)[:1])
-
-
-class InProjectQuerySet(InProject, TrackedQuerySet):
-    pass
 
 
 class ProjectQuerySet(TrackedQuerySet):
