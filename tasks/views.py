@@ -104,8 +104,7 @@ class TaskViewSet(InProjectViewSet):
             self.kept = keep_named(self.request.data, lambda: self.find(self.get_queryset(), self.kwargs["pk"]))
         task = self.find_locked()
         self.check_object_permissions(self.request, task)
-        if self.request.method in {"PATCH", "DELETE"} or self.action == "move":
-            self.check_precondition(task)
+        self.check_precondition(task)
         if self.unread:
             raise self.unread
         return task
