@@ -34,8 +34,6 @@ FAR = 10_000  # rows to skip, from which on it is worth to ask first which of th
 class StrictLimitOffsetPagination(LimitOffsetPagination):
     """`limit` is cut to the maximum; zero, negative and non-numbers are refused."""
 
-    max_limit = settings.MAX_PAGE_SIZE
-
     def get_limit(self, request):
         return page_size(request.query_params)
 
