@@ -128,7 +128,7 @@ class World:
 
     def events(self, project, seq=None):
         """The events after a place in the log: by default the last page but one."""
-        seq = seq or Event.objects.newest(project.pk).seq - 2 * PAGE
+        seq = seq or Event.objects.of(project.pk).last().seq - 2 * PAGE
         cursor = Event.objects.of(project.pk).get(seq=seq).cursor
         ours = get(f"{API}events/", project=str(project.pk), after=cursor)
         floor = get("/events", project=str(project.pk), seq=seq, limit=PAGE)

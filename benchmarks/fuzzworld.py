@@ -51,7 +51,7 @@ class World:
         self.invitations = {
             role: InvitationFactory(project=other, email=person.email).token for role, person in self.people.items()
         }
-        self.cursor = Event.objects.newest(own.pk).cursor
+        self.cursor = Event.objects.of(own.pk).last().cursor
         # One login to ask with, one to be refreshed, and one to be ended.
         self.logins = {role: [log_in(person) for _ in range(3)] for role, person in self.people.items()}
 

@@ -79,7 +79,7 @@ class Scene:
         return Stream.objects.get(pk=self.project).head
 
     def cursor(self):
-        return Event.objects.newest(self.project).cursor
+        return Event.objects.of(self.project).last().cursor
 
     def rows(self):
         return list(Task.objects.filter(pk__in=self.tasks))

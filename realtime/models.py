@@ -35,10 +35,6 @@ class EventQuerySet(models.QuerySet):
         """The events of a project, oldest first."""
         return self.filter(project_id=project_id).order_by("seq")
 
-    def newest(self, project_id):
-        """The newest event of a project, None if it has none."""
-        return self.of(project_id).last()
-
     def at_cursor(self, project_id, cursor):
         """The event that a cursor names. Raises ValueError for no cursor, Gone for one too old or foreign."""
         seq, nonce = Event.read_cursor(cursor)

@@ -79,7 +79,7 @@ async def open_line(user=None, **subscription):
 
 
 def newest(project):
-    return Event.objects.newest(project.pk)
+    return Event.objects.of(project.pk).last()
 
 
 @pytest.fixture

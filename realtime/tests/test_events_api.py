@@ -39,7 +39,7 @@ def get(client, **query):
 
 
 def test_without_a_cursor_only_the_cursor_of_now_is_given(client, project):
-    now = Event.objects.newest(project.pk).cursor
+    now = Event.objects.of(project.pk).last().cursor
     assert get(client, project="AB") == {"results": [], "cursor": now, "has_more": False}
 
 
@@ -118,7 +118,7 @@ def test_limit_is_cut_to_the_maximum(client, project):
 
 @pytest.mark.parametrize("cursor", ["7.00000000", "999.{nonce}", "0.{nonce}", "99999999999999999999.{nonce}"])
 def test_a_cursor_of_another_history_gets_410(client, project, cursor):
-    answer = client.get(URL, {"project": "AB", "after": cursor.format(nonce=Event.objects.newest(project.pk).nonce)})
+    answer = client.get(URL, {"project": "AB", "after": cursor.format(nonce=Event.objects.of(project.pk).last().nonce)})
     if cursor.startswith("9999999999"):
         assert answer.status_code == 400
         return

@@ -15,7 +15,7 @@ from projects.tests.factories import LabelFactory, ProjectFactory
 from realtime import bell, reader
 from realtime.frames import Place
 from realtime.models import Event, Stream
-from realtime.tests.conftest import open_line, token_of
+from realtime.tests.conftest import newest, open_line, token_of
 from tasks.tests.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,7 +81,7 @@ async def test_the_removed_members_last_event_is_their_removal(hub, project, ada
 async def test_a_member_removed_while_catching_up_gets_nothing_after_it(hub, project, bob, settings, monkeypatch):
     monkeypatch.setattr(reader, "BATCH", 3)
     settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 4_000}
-    cursor = (await in_db(Event.objects.newest)(project.pk)).cursor
+    cursor = (await in_db(newest)(project)).cursor
     for _ in range(10):
         await in_db(TaskFactory)(project=project, description="x" * 500)
     async with open_line(bob, project="AB", after=cursor) as line:
@@ -158,7 +158,7 @@ async def test_a_token_of_an_ended_session_opens_no_line(hub, ada):
 async def test_ended_credentials_close_a_line_that_is_catching_up(hub, project, ada, settings, monkeypatch):
     monkeypatch.setattr(reader, "BATCH", 3)
     settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 4_000}
-    cursor = (await in_db(Event.objects.newest)(project.pk)).cursor
+    cursor = (await in_db(newest)(project)).cursor
     for _ in range(10):
         await in_db(TaskFactory)(project=project, description="x" * 500)
     async with open_line(ada, project="AB", after=cursor) as line:
@@ -190,7 +190,7 @@ async def test_a_burst_of_returning_clients_shares_the_reads_of_the_log(hub, pro
     cursors = []
     for _ in range(30):
         await in_db(LabelFactory)(project=project)
-        cursors.append((await in_db(Event.objects.newest)(project.pk)).cursor)
+        cursors.append((await in_db(newest)(project)).cursor)
     reads, read = [], reader.events_after
 
     async def counted(project_id, seq):
@@ -211,7 +211,7 @@ async def test_a_burst_of_returning_clients_shares_the_reads_of_the_log(hub, pro
 async def test_a_slow_client_who_catches_up_does_not_delay_the_others(hub, project, ada, bob, settings, monkeypatch):
     monkeypatch.setattr(reader, "BATCH", 2)
     settings.WEBSOCKET = settings.WEBSOCKET | {"WINDOW": 4_000}
-    cursor = (await in_db(Event.objects.newest)(project.pk)).cursor
+    cursor = (await in_db(newest)(project)).cursor
     for _ in range(10):
         await in_db(TaskFactory)(project=project, description="x" * 500)
     async with open_line(ada, project="AB", after=cursor), open_line(bob, project="AB", after=cursor) as quick:
@@ -299,7 +299,7 @@ async def test_a_database_that_is_away_while_catching_up_is_waited_for(hub, proj
     async def away(*args):
         raise OperationalError("away")
 
-    cursor = (await in_db(Event.objects.newest)(project.pk)).cursor
+    cursor = (await in_db(newest)(project)).cursor
     await in_db(LabelFactory)(project=project)
     with monkeypatch.context() as patch:
         patch.setattr(reader, "events_after", away)
@@ -329,10 +329,10 @@ async def test_the_longest_text_fits_into_a_frame(hub, project, ada, as_user):
     worst = "\x01" * 50_000
     client = await in_db(as_user)(ada)
     task = (await in_db(client.post)("/api/v1/tasks/", {"project": str(project.pk), "title": "Long"})).json()
-    newest = await in_db(Event.objects.newest)(project.pk)
+    last = await in_db(newest)(project)
     for text in (worst, worst[:-1] + "\x02"):
         answer = await in_db(client.patch)(f"/api/v1/tasks/{task['id']}/", {"description": text})
         assert answer.status_code == 200
-    first = await reader.events_after(project.pk, Place(newest.seq, newest.nonce))
+    first = await reader.events_after(project.pk, Place(last.seq, last.nonce))
     batch = await reader.events_after(project.pk, first.last)
     assert 800_000 < len(batch.texts[-1].encode()) < 1024 * 1024

@@ -9,8 +9,7 @@ from prometheus_client import REGISTRY
 from projects.tests.factories import LabelFactory
 from realtime import bell, reader
 from realtime.frames import Place
-from realtime.models import Event
-from realtime.tests.conftest import open_line
+from realtime.tests.conftest import newest, open_line
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,10 +99,10 @@ async def test_closes_are_counted_by_codes_that_are_known(hub):
 
 
 async def test_who_is_sent_back_to_load_anew_is_counted(hub, project, ada):
-    newest = await in_db(Event.objects.newest)(project.pk)
+    last = await in_db(newest)(project)
     async with open_line(ada) as line:
         numbers = Numbers()
-        heard = await line.ask(type="subscribe", project="AB", after=f"{newest.seq}.00000000")
+        heard = await line.ask(type="subscribe", project="AB", after=f"{last.seq}.00000000")
 
         assert heard["type"] == "resync"
         assert numbers.grown("resyncs_total") == 1

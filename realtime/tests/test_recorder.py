@@ -293,17 +293,17 @@ def test_events_outlive_what_they_tell_of(task):
     pk, project_id = task.pk, task.project_id
     task.project.delete()
     assert Event.objects.filter(object_id=pk).exists()
-    assert Event.objects.newest(project_id).type == "project.deleted"
+    assert Event.objects.of(project_id).last().type == "project.deleted"
 
 
 def test_an_event_outside_a_request_has_no_actor(task):
-    event = Event.objects.newest(task.project_id)
+    event = Event.objects.of(task.project_id).last()
     assert (event.actor_id, event.request_id) == (None, None)
 
 
 def test_a_membership_event_knows_whom_it_is_about(project, ada):
     Membership.objects.get().delete()
-    assert Event.objects.newest(project.pk).user_id == ada.pk
+    assert Event.objects.of(project.pk).last().user_id == ada.pk
 
 
 def test_statuses_that_break_the_rules_write_nothing(project):

@@ -22,7 +22,7 @@ in_db = database_sync_to_async
 
 
 def place_of(project):
-    newest = Event.objects.newest(project.pk)
+    newest = Event.objects.of(project.pk).last()
     return Place(newest.seq, newest.nonce)
 
 

@@ -243,7 +243,7 @@ def test_an_id_of_another_project_is_no_more_than_a_word(project, ada):
 
 
 def test_each_object_is_told_once_as_get_shows_it(project, ada):
-    before = Event.objects.newest(project.pk).seq
+    before = Event.objects.of(project.pk).last().seq
     text = native(
         {"comments": [{"body": "One"}, {"body": "Two"}], "labels": ["a", "b"], "assignees": [{"username": "ada"}]},
         {"parent": "OLD-3", "relations": [{"type": "blocks", "target": "OLD-1"}]},

@@ -55,7 +55,7 @@ def test_each_task_keeps_what_else_it_has_and_changes_once(way):
     thing, attribute = make(3), f"{name[:-1]}_ids"
     bystander = TaskFactory(project=thing.project)
     before = {task.pk: task for task in Task.objects.filter(project=thing.project).with_all_shown()}
-    head = Event.objects.newest(thing.project.pk).seq
+    head = Event.objects.of(thing.project.pk).last().seq
     go(thing)
     events = list(Event.objects.of(thing.project.pk).filter(seq__gt=head, type="task.updated"))
     told = {event.object_id: event for event in events}

@@ -52,7 +52,7 @@ def test_an_owner_imports_and_is_told_what_came_of_it(client, project, ada):
     }
     task = project.tasks.get()
     assert (task.key, task.created_by) == ("ENGINE-7", ada)
-    event = Event.objects.newest(project.pk)
+    event = Event.objects.of(project.pk).last()
     assert (event.type, event.actor_id, event.request_id) == ("task.created", ada.pk, response["X-Request-ID"])
 
 
