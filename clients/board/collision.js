@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { dialog } from "./parts.js";
+import { Collision } from "./store.js";
 import { capital, PRIORITIES } from "./words.js";
 import { complain, toast } from "./toast.js";
 
@@ -12,7 +13,7 @@ export async function change(store, base, values) {
   try {
     return await store.change(base, typeof values === "function" ? values : () => values);
   } catch (error) {
-    if (error.name === "Error" && error.message === "collision") return ask(store, error);
+    if (error instanceof Collision) return ask(store, error);
     complain(error, `${base.key} was not changed.`);
     return null;
   }

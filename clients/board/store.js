@@ -12,9 +12,11 @@ const SETTLES = 300; // milliseconds without further events
 
 /** An edit met another one of the same fields. Neither is lost: `current` is the task as it stands, `mine` was not saved. */
 export class Collision extends Error {
-  constructor(base, current, mine, fields) {
+  constructor(current, mine, fields) {
     super("collision");
-    Object.assign(this, { base, current, mine, fields });
+    this.current = current;
+    this.mine = mine;
+    this.fields = fields;
   }
 }
 
@@ -345,7 +347,7 @@ export class Store extends EventTarget {
           if (error.status !== 412) throw error;
           seen = error.body.current;
           const fields = Object.keys(values).filter((name) => isLost(name, base, seen, values));
-          if (fields.length) throw new Collision(base, seen, values, fields);
+          if (fields.length) throw new Collision(seen, values, fields);
         }
       }
     });
