@@ -18,20 +18,16 @@ def unescape(cell):
     return cell.removeprefix(MARK)
 
 
-def line(values):
-    """A line of CSV, every cell quoted."""
+def line(values, quoting=csv.QUOTE_ALL):
+    """A line of CSV, every cell quoted unless `quoting` says otherwise."""
     out = io.StringIO()
-    csv.writer(out, quoting=csv.QUOTE_ALL, lineterminator="\r\n").writerow(values)
+    csv.writer(out, quoting=quoting, lineterminator="\r\n").writerow(values)
     return out.getvalue()
 
 
 def join(values):
     """Several values as one cell, which is a line of CSV itself."""
-    if not values:
-        return ""
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow(values)
-    return out.getvalue().removesuffix("\r\n")
+    return line(values, csv.QUOTE_MINIMAL).removesuffix("\r\n") if values else ""
 
 
 def split(cell):
