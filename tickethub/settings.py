@@ -161,7 +161,6 @@ ROOT_URLCONF = "tickethub.urls"
 ASGI_APPLICATION = "tickethub.asgi.application"
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "admin:login"  # where Silk sends whom it does not know
-DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"  # for third-party apps; TicketHub's own models have UUIDs
 
 TEMPLATES = [
     {
@@ -202,9 +201,7 @@ IMPORT_MAX_SIZE = env.number("IMPORT_MAX_MIB", 10) * 1024**2  # of one that is a
 IMPORT_MAX_ROWS = 50_000  # of such a file: what is made of them takes far more memory than their text
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the admin's page of a task with its comments
 
-LANGUAGE_CODE = "en-us"
 TIME_ZONE = "UTC"  # or the API would show local offsets
-USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
@@ -285,7 +282,6 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["tickethub.parsers.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["tickethub.filters.StrictFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "tickethub.pagination.StrictLimitOffsetPagination",
-    "DEFAULT_VERSIONING_CLASS": None,
     "DEFAULT_THROTTLE_CLASSES": [
         "tickethub.throttling.AnonThrottle",
         "tickethub.throttling.UserThrottle",
@@ -394,7 +390,6 @@ SPECTACULAR_SETTINGS = {
     "DEFAULT_GENERATOR_CLASS": "tickethub.openapi.Generator",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SCHEMA_PATH_PREFIX_TRIM": True,
-    "SCHEMA_COERCE_PATH_PK_SUFFIX": False,
     "COMPONENT_SPLIT_REQUEST": True,
     "COMPONENT_SPLIT_PATCH": False,  # our own names tell them apart
     "DISABLE_DOCSTRING_DESCRIPTIONS": True,  # those of serializers are for us
