@@ -13,7 +13,7 @@ from realtime.models import Event
 from realtime.tests.replica import Watch
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory
-from tickethub.tests.test_overtaken_writes import until_somebody_waits
+from tickethub.tests.two_writers import until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 needs_locks_of_rows = pytest.mark.skipif(

@@ -11,7 +11,7 @@ from projects.models import Project, Status
 from projects.tests.factories import StatusFactory
 from realtime.models import Stream
 from tasks.models import Task
-from tickethub.tests.test_overtaken_writes import API, NAMES, InThread, Site, dawdling, until_somebody_waits
+from tickethub.tests.two_writers import API, NAMES, InThread, Site, dawdling, until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

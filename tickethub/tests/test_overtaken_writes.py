@@ -2,51 +2,23 @@
 after it in the log.
 """
 
-from contextlib import contextmanager
 from functools import partial
-from itertools import product
-from threading import Event, Thread, current_thread
+from threading import Event
 from time import sleep
 from unittest.mock import patch
-from uuid import uuid4
 
 import pytest
-from django.db import connection, connections, transaction
-from django.db.models import QuerySet
+from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.tests.factories import UserFactory
-from comments.tests.factories import CommentFactory
-from projects.models import Label, Project, Status
-from projects.tests.factories import InvitationFactory, LabelFactory, MembershipFactory, ProjectFactory, StatusFactory
+from projects.models import Project, Status
+from projects.tests.factories import InvitationFactory, MembershipFactory, ProjectFactory, StatusFactory
 from realtime.models import Stream
 from tasks.board import Board
-from tasks.models import Task
-from tasks.tests.factories import TaskFactory, TaskRelationFactory
+from tickethub.tests.two_writers import API, InThread, Site, dawdling, send, until_somebody_waits
 
 pytestmark = pytest.mark.django_db(transaction=True)
-API = "/api/v1/"
-
-
-class Site:
-    """A project, somebody with a role there, and what they write to."""
-
-    def __init__(self, role="member"):
-        self.project = ProjectFactory(owner=UserFactory())
-        self.owner = self.project.memberships.get().user
-        self.membership = MembershipFactory(project=self.project, role=role)
-        self.task, self.other = TaskFactory.create_batch(2, project=self.project, created_by=self.membership.user)
-        self.label = LabelFactory(project=self.project)
-        self.relation = TaskRelationFactory(source=self.task, target=self.other)
-        self.comment = CommentFactory(task=self.task, author=self.membership.user)
-
-    def events(self, client):
-        log = client.get(f"{API}events/", {"project": self.project.key, "after": self.cursor}).json()["results"]
-        return [event["type"] for event in log]
-
-    def note_the_log(self, client):
-        self.cursor = client.get(f"{API}events/", {"project": self.project.key}).json()["cursor"]
-
 
 WRITES = {
     "make a task": lambda site: ("post", "tasks/", {"project": str(site.project.pk), "title": "New"}),
@@ -69,59 +41,6 @@ ENDS = {
     "demote": lambda site: ("patch", f"memberships/{site.membership.pk}/", {"role": "viewer"}),
     "archive": lambda site: ("patch", f"projects/{site.project.pk}/", {"archived": True}),
 }
-
-
-def send(client, method, path, body):
-    return getattr(client, method)(API + path, body)
-
-
-class InThread(Thread):
-    """A call under way, with a connection of its own."""
-
-    def __init__(self, call):
-        super().__init__()
-        self.call = call
-        self.start()
-
-    def run(self):
-        try:
-            self.answer = self.call()
-        finally:
-            connections.close_all()
-
-    def result(self):
-        self.join(30)
-        return self.answer
-
-
-def until_somebody_waits():
-    """Wait until another connection to PostgreSQL waits for what this one has locked; SQLite does not tell."""
-    if connection.vendor != "postgresql":
-        return sleep(0.3)
-    with connection.cursor() as cursor:
-        for _ in range(200):
-            cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
-            if cursor.fetchone() is not None:
-                return None
-            sleep(0.05)
-    return pytest.fail("Nobody waits.")
-
-
-@contextmanager
-def dawdling(model, name):
-    """Have whoever first passes a check of the model in another thread wait there, for others to come between. Gives
-    the event of their having passed it.
-    """
-    check, here, passed = getattr(model, name), current_thread(), Event()
-
-    def check_and_dawdle(*args):
-        check(*args)
-        if current_thread() is not here and not passed.is_set():
-            passed.set()
-            sleep(0.3)  # long enough for the others
-
-    with patch.object(model, name, check_and_dawdle):
-        yield passed
 
 
 @pytest.mark.parametrize("end", ENDS)
@@ -244,113 +163,6 @@ def test_a_status_that_is_taken_while_it_becomes_done_does_not(as_user, take):
         assert checked.wait(10)
         taken = send(taker, *TAKES_STATUS[take](site))
         assert agrees(status, changing.result(), taken)
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
-@pytest.mark.parametrize("sent", [{}, {"id": str(uuid4())}], ids=["without an id", "with one"])
-def test_a_new_task_waits_for_what_it_names_before_it_locks_the_board(as_user, sent):
-    """All writers lock in one order, or two would wait for each other."""
-    site = Site()
-    writer = as_user(site.membership.user)
-    body = {"project": str(site.project.pk), "title": "New", "labels": [str(site.label.pk)], **sent}
-    with transaction.atomic():
-        assert Label.objects.filter(pk=site.label.pk).locked().get()
-        making = InThread(partial(send, writer, "post", "tasks/", body))
-        sleep(0.3)
-        assert making.is_alive()
-        assert Board.objects.select_for_update(nowait=True).get(pk=site.project.pk)
-    assert making.result().status_code == 201
-
-
-NAMES = {
-    "a label": lambda site: (site.label, {"labels": [str(site.label.pk)]}),
-    "a member": lambda site: (site.membership, {"assignees": [str(site.membership.user_id)]}),
-}
-CHANGES = {
-    "change": lambda site, values: ("patch", f"tasks/{site.task.pk}/", values),
-    "change by key": lambda site, values: ("patch", f"tasks/{site.task.key}/", values),
-    "bulk": lambda site, values: ("post", "tasks/bulk/", {"ids": [str(site.task.pk)], "set": values}),
-}
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
-@pytest.mark.parametrize("change", CHANGES)
-@pytest.mark.parametrize("name", NAMES)
-def test_a_change_waits_for_what_it_names_before_it_locks_the_task(as_user, name, change):
-    """Who takes it off its tasks locks it first, too: or the two would wait for each other."""
-    site = Site()
-    writer, (named, values) = as_user(site.owner), NAMES[name](site)
-    with transaction.atomic():
-        named.lock()
-        changing = InThread(partial(send, writer, *CHANGES[change](site, values)))
-        until_somebody_waits()
-        assert Task.objects.select_for_update(nowait=True).get(pk=site.task.pk)
-    assert changing.result().status_code == 200
-
-
-IN_A_PROJECT = {
-    "a membership": lambda site: site.membership,
-    "a status": lambda site: site.project.statuses.first(),
-    "a label": lambda site: site.label,
-    "a task": lambda site: site.task,
-    "a relation": lambda site: site.relation,
-    "a comment": lambda site: site.comment,
-    "the board": lambda site: Board(site.project.pk),
-}
-DELETIONS = {
-    "a project": lambda site: ("delete", f"projects/{site.project.pk}/", None),
-    "a task": lambda site: ("delete", f"tasks/{site.task.pk}/", None),
-    "tasks": lambda site: ("post", "tasks/bulk/", {"ids": [site.task.pk], "delete": True}),
-}
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
-@pytest.mark.parametrize(
-    ("gone", "held"), [*product(["a project"], IN_A_PROJECT), *product(DELETIONS, ["a relation", "a comment"])]
-)
-def test_a_deletion_waits_for_the_writers_of_what_goes_before_it_locks_the_log(as_user, gone, held):
-    """They hold what they write, and wait for the log."""
-    site = Site()
-    owner, row = as_user(site.owner), IN_A_PROJECT[held](site)
-    with transaction.atomic():
-        assert QuerySet(type(row)).select_for_update(no_key=True).get(pk=row.pk)
-        deleting = InThread(partial(send, owner, *DELETIONS[gone](site)))
-        until_somebody_waits()
-        assert Stream.objects.select_for_update(nowait=True).get(pk=site.project.pk)
-    assert deleting.result().status_code in {200, 204}
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer")
-@pytest.mark.parametrize("path", [lambda site: f"projects/{site.project.pk}/", lambda site: f"tasks/{site.task.pk}/"])
-@pytest.mark.parametrize(
-    "late", [lambda site: CommentFactory(task=site.task), lambda site: LabelFactory(project=site.project)]
-)
-def test_what_is_made_while_a_deletion_waits_for_the_log_goes_too(as_user, path, late):
-    site = Site()
-    owner = as_user(site.owner)
-    with patch("tickethub.transactions.ATTEMPTS", 1):
-        with transaction.atomic():
-            late(site)
-            deleting = InThread(partial(send, owner, "delete", path(site), None))
-            until_somebody_waits()
-        assert deleting.result().status_code == 204
-
-
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one writer, and locks no rows")
-def test_a_move_that_needs_room_holds_no_board_while_it_waits_for_the_tasks_around(as_user, monkeypatch):
-    """Who moves one of them holds it, and waits for the board."""
-    site = Site()
-    monkeypatch.setattr(Board, "LONGEST_POSITION", 10)  # so that there is no room between two
-    mover, neighbour = TaskFactory(project=site.project), site.other
-    client = as_user(site.owner)
-    with transaction.atomic():
-        neighbour.lock()
-        moving = InThread(partial(client.post, f"{API}tasks/{mover.pk}/move/", {"after": str(site.task.pk)}))
-        until_somebody_waits()
-        assert Board.objects.select_for_update(nowait=True).get(pk=site.project.pk)
-    assert moving.result().status_code == 200
-    order = site.project.tasks.order_by("position").values_list("pk", flat=True)
-    assert list(order) == [site.task.pk, mover.pk, neighbour.pk]
 
 
 def close_account(user):
