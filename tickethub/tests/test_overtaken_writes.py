@@ -73,7 +73,7 @@ def after(end, write, site):
 @pytest.mark.parametrize("write", WRITES)
 def test_what_waited_for_its_end_is_answered_as_after_it(as_user, write, end):
     site = Site()
-    writer = as_user(site.membership.user)
+    writer, request = as_user(site.membership.user), WRITES[write](site)  # before a deletion takes the ids away
     with transaction.atomic():
         if end == "remove":
             site.membership.delete()
@@ -85,7 +85,7 @@ def test_what_waited_for_its_end_is_answered_as_after_it(as_user, write, end):
             site.project.save(update_fields=["archived_at"])
         else:
             site.project.delete()
-        writing = InThread(partial(send, writer, *WRITES[write](site)))
+        writing = InThread(partial(send, writer, *request))
         sleep(0.3)  # the write is on its way by now
     answer = writing.result()
     assert answer.status_code == after(end, write, site), answer.content
