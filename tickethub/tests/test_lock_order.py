@@ -2,7 +2,6 @@
 
 from functools import partial
 from itertools import product
-from time import sleep
 from unittest.mock import patch
 from uuid import uuid4
 
@@ -33,8 +32,7 @@ def test_a_new_task_waits_for_what_it_names_before_it_locks_the_board(as_user, s
     with transaction.atomic():
         assert Label.objects.filter(pk=site.label.pk).locked().get()
         making = InThread(partial(send, writer, "post", "tasks/", body))
-        sleep(0.3)
-        assert making.is_alive()
+        until_somebody_waits()
         assert Board.objects.select_for_update(nowait=True).get(pk=site.project.pk)
     assert making.result().status_code == 201
 

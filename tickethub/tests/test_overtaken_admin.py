@@ -52,7 +52,7 @@ def test_who_leaves_meanwhile_is_not_assigned(as_user):
     with transaction.atomic():
         site.membership.delete()
         writing = InThread(partial(desk.save, site.task, opened=page, assignees=[str(user.pk)]))
-        sleep(0.3)  # it is on its way by now
+        until_somebody_waits()
     assert "Not members" in str(writing.result().context["errors"])
     assert owner.get(f"{API}tasks/{site.task.pk}/").json()["assignees"] == []
 
@@ -64,7 +64,7 @@ def test_who_is_assigned_meanwhile_leaves_as_an_assignee(as_user):
     with transaction.atomic():
         Stream.objects.select_for_update().get(pk=site.project.pk)
         writing = InThread(partial(desk.save, site.task, assignees=[str(user.pk)]))
-        sleep(0.3)
+        until_somebody_waits()
         leaving = InThread(partial(owner.delete, f"{API}memberships/{site.membership.pk}/"))
         sleep(0.3)
     assert writing.result().status_code == 302

@@ -86,7 +86,7 @@ def test_what_waited_for_its_end_is_answered_as_after_it(as_user, write, end):
         else:
             site.project.delete()
         writing = InThread(partial(send, writer, *request))
-        sleep(0.3)  # the write is on its way by now
+        until_somebody_waits()
     answer = writing.result()
     assert answer.status_code == after(end, write, site), answer.content
     if end == "archive":
@@ -101,7 +101,7 @@ def test_nothing_goes_beside_a_task_that_went_while_it_waited(as_user, place):
     with transaction.atomic():
         site.other.delete()
         moving = InThread(partial(send, mover, "post", *move))
-        sleep(0.3)
+        until_somebody_waits()
     answer = moving.result()
     assert answer.status_code == 400, answer.content
     assert answer.json()["errors"][place][0]["code"] == "does_not_exist"
@@ -132,7 +132,7 @@ def test_a_task_that_waits_while_its_status_becomes_done_is_completed(as_user, t
         Board.locked(site.project.pk)
         Stream.objects.select_for_update().get(pk=site.project.pk)
         taking = InThread(partial(send, taker, *TAKES_STATUS[take](site)))
-        sleep(0.3)
+        until_somebody_waits()
         changed = owner.patch(f"{API}statuses/{status.pk}/", {"category": "done"})
     assert changed.status_code == 200
     assert agrees(status, changed, taking.result())
@@ -147,7 +147,7 @@ def test_a_task_that_waits_behind_its_status_becoming_done_is_completed(as_user,
     with transaction.atomic():
         Stream.objects.select_for_update().get(pk=site.project.pk)
         changing = InThread(partial(owner.patch, f"{API}statuses/{status.pk}/", {"category": "done"}))
-        sleep(0.3)
+        until_somebody_waits()
         taking = InThread(partial(send, taker, *TAKES_STATUS[take](site)))
         sleep(0.3)
     assert agrees(status, changing.result(), taking.result())
@@ -176,7 +176,7 @@ def test_a_project_is_not_made_by_an_account_that_closes_meanwhile(as_user):
     with transaction.atomic():
         close_account(user)
         writing = InThread(partial(client.post, f"{API}projects/", {"key": "NEW", "name": "New"}))
-        sleep(0.3)
+        until_somebody_waits()
     assert writing.result().status_code == 401
     assert not Project.objects.exists()
 

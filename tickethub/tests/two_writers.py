@@ -12,6 +12,7 @@ from accounts.tests.factories import UserFactory
 from comments.tests.factories import CommentFactory
 from projects.tests.factories import LabelFactory, MembershipFactory, ProjectFactory
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
+from tickethub.transactions import TURN
 
 API = "/api/v1/"
 
@@ -66,16 +67,23 @@ class InThread(Thread):
 
 
 def until_somebody_waits():
-    """Wait until another connection to PostgreSQL waits for what this one has locked; SQLite does not tell."""
-    if connection.vendor != "postgresql":
-        return sleep(0.3)
+    """Wait until somebody else waits for what the transaction of this thread has locked."""
+    for _ in range(200):
+        if somebody_waits():
+            return
+        sleep(0.05)
+    pytest.fail("Nobody waits.")
+
+
+def somebody_waits():
+    if connection.vendor == "sqlite":  # which does not tell; but whoever of this process writes has its turn
+        if TURN.acquire(blocking=False):
+            TURN.release()
+            return False
+        return True
     with connection.cursor() as cursor:
-        for _ in range(200):
-            cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
-            if cursor.fetchone() is not None:
-                return None
-            sleep(0.05)
-    return pytest.fail("Nobody waits.")
+        cursor.execute("SELECT FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
+        return cursor.fetchone() is not None
 
 
 @contextmanager
