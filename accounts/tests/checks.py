@@ -37,6 +37,13 @@ def refused(response, status, code=None, errors=None):
     return body
 
 
+def assert_throttled(response):
+    """Assert that it was too much, by a limit that passes within a minute."""
+    body = refused(response, 429, "throttled")
+    assert 0 < int(response["Retry-After"]) <= 60
+    assert body["detail"].startswith("Request was throttled.")
+
+
 def everything():
     """All rows of all tables as the database holds them, and all mails."""
     rows = {}

@@ -1,38 +1,21 @@
 """429: how many requests one may make, and what is said beyond."""
 
-import json
-import sys
-import time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from unittest.mock import Mock
-from uuid import uuid4
 
 import pytest
-from django.core import mail
 from django.test import RequestFactory
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
-from rest_framework.exceptions import Throttled
 from rest_framework.settings import api_settings
 
-from accounts.tests.checks import all_at_once, nothing_changes, refused
+from accounts.tests.checks import assert_throttled, nothing_changes, refused
 from accounts.tests.factories import PASSWORD, UserFactory, log_in
 from projects.tests.factories import ProjectFactory
 from tickethub import throttling
-from tickethub.counting import LocMemCache
 
 pytestmark = pytest.mark.django_db
 API = "/api/v1/"
 LOGIN = f"{API}auth/token/"
-LONG = "x" * 1_000_000
 BAD = {"email": "ada@example.org", "password": "wrong"}
-
-
-def assert_throttled(response):
-    body = refused(response, 429, "throttled")
-    assert 0 < int(response["Retry-After"]) <= 60
-    assert body["detail"].startswith("Request was throttled.")
 
 
 def test_somebody_unknown_is_held_by_their_address(anonymous, rates):
@@ -162,203 +145,7 @@ def test_accepting_has_its_limit_so_that_tokens_cannot_be_guessed_at_will(as_use
     assert_throttled(client.post(f"{API}invitations/accept/", {"token": "y"}))
 
 
-# --- How it is counted ---
-
-
-@pytest.mark.django_db(transaction=True)
-def test_of_many_at_once_no_more_pass_than_may(as_user, rates):
-    rates["refresh"] = "5/min"
-    requests = [partial(as_user().post, f"{API}auth/token/refresh/", {"refresh": "x"}) for _ in range(20)]
-    assert all_at_once(requests) == [401] * 5 + [429] * 15
-
-
-@pytest.fixture
-def hasty_threads():
-    """Threads that interrupt each other as often as they can."""
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    yield
-    sys.setswitchinterval(interval)
-
-
-@pytest.mark.usefixtures("hasty_threads")
-def test_many_threads_count_each_of_theirs(rates):
-    rates["login"] = "100/min"
-
-    def pass_as_often_as_may(_):
-        return sum(is_let("login", "10.0.0.1") for _ in range(25))
-
-    with ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(pass_as_often_as_may, range(8))) == 100
-
-
-def is_let(scope, who):
-    try:
-        throttling.take(scope, who)
-    except Throttled:
-        return False
-    return True
-
-
-def test_a_limit_passes_by_itself_and_says_when(anonymous, rates, monkeypatch):
-    counters = LocMemCache(uuid4().hex, {})
-    monkeypatch.setattr(throttling, "counters", lambda: counters)
-    rates["refresh"] = "1/min"
-    now = time.time()
-    for later, expected in [(0, None), (0.5, "60"), (59.5, "1"), (60.5, None), (61, "60")]:
-        monkeypatch.setattr(time, "time", lambda later=later: now + later)
-        answer = anonymous.post(f"{API}auth/token/refresh/", {"refresh": "x"})
-        assert (answer.status_code, answer.get("Retry-After")) == (429 if expected else 401, expected)
-
-
-def test_a_window_begins_with_the_first_and_another_one_after_its_end(counters):
-    began = time.monotonic()
-    (first, left), (third, left_then) = counters.count("x", 1), counters.count("x", 1, by=2)
-    assert (first, third) == (1, 3)
-    assert 0 < left_then <= left <= 1
-    assert counters.count("y", 1)[0] == 1
-    time.sleep(max(began + 1.05 - time.monotonic(), 0))
-    assert counters.count("x", 1)[0] == 1
-
-
-def test_a_cache_that_is_emptied_in_between_fails_nothing(rates, monkeypatch):
-    counters = LocMemCache(uuid4().hex, {})
-    monkeypatch.setattr(throttling, "counters", lambda: counters)
-    rates["login"] = "1/min"
-    monkeypatch.setattr(counters, "incr", Mock(side_effect=ValueError))
-    assert is_let("login", "10.0.0.1")
-
-
-@pytest.mark.parametrize("error", [RedisConnectionError, RedisTimeoutError])
-def test_while_the_cache_is_away_requests_pass_and_one_alone_asks_for_it(
-    as_user, anonymous, rates, monkeypatch, error, caplog
-):
-    rates |= {"anon": "1/min", "user": "1/min", "login": "1/min", "account": "1/min"}
-    client = as_user(UserFactory())
-    caplog.set_level("WARNING", "tickethub.throttling")
-    away = Mock(**{f"{name}.side_effect": error("gone") for name in ("get", "count", "set")})
-    monkeypatch.setattr(throttling, "counters", lambda: away)
-    for _ in range(3):
-        assert client.get(f"{API}projects/").status_code == 200
-        assert anonymous.get(f"{API}projects/").status_code == 401
-        assert anonymous.post(LOGIN, BAD).status_code == 401
-    assert len(away.method_calls) == 1
-    assert caplog.text.count("Not throttling, the cache is away: gone") == 1
-    monkeypatch.setattr(throttling.Patience, "away_until", time.monotonic() - 1)
-    assert client.get(f"{API}projects/").status_code == 200
-    assert len(away.method_calls) == 2
-
-
-# --- The password of one account ---
-
-
-@pytest.mark.parametrize("email", ["known@example.org", "unknown@example.org"])
-def test_one_account_is_not_guessed_at_from_many_addresses(anonymous, rates, email):
-    UserFactory(email="known@example.org")
-    rates["account"] = "3/min"
-    for number, spelt in enumerate([email, email.upper(), f" {email.title()} "]):
-        guess = {"email": spelt, "password": "wrong"}
-        assert anonymous.post(LOGIN, guess, REMOTE_ADDR=f"10.0.0.{number}").status_code == 401
-    with nothing_changes():
-        body = {"email": email, "password": PASSWORD}
-        assert_throttled(anonymous.post(LOGIN, body, REMOTE_ADDR="10.0.0.9"))
-    other = UserFactory()
-    assert anonymous.post(LOGIN, {"email": other.email, "password": PASSWORD}).status_code == 200
-
-
-def test_no_password_is_hashed_beyond_the_limit(anonymous, rates, monkeypatch):
-    UserFactory(email="ada@example.org")
-    rates["account"] = "1/min"
-    hashed = Mock(return_value=False)
-    monkeypatch.setattr("accounts.models.User.check_password", hashed)
-    assert [anonymous.post(LOGIN, BAD).status_code for _ in range(3)] == [401, 429, 429]
-    assert hashed.call_count == 1
-
-
-def test_logging_in_does_not_count(anonymous, rates):
-    user = UserFactory()
-    rates["account"] = "1/min"
-    body = {"email": user.email, "password": PASSWORD}
-    assert [anonymous.post(LOGIN, body, REMOTE_ADDR=f"10.0.0.{n}").status_code for n in range(4)] == [200] * 4
-
-
-def test_whoever_guesses_all_day_does_not_keep_the_owner_out(anonymous, rates):
-    user = UserFactory(email="ada@example.org")
-    rates["account"] = "2/min"
-    right = {"email": user.email, "password": PASSWORD}
-    assert anonymous.post(LOGIN, right, REMOTE_ADDR="192.0.2.1").status_code == 200
-    for number in range(5):
-        anonymous.post(LOGIN, BAD, REMOTE_ADDR=f"10.0.0.{number}")
-    assert anonymous.post(LOGIN, right, REMOTE_ADDR="192.0.2.1").status_code == 200
-    assert_throttled(anonymous.post(LOGIN, right, REMOTE_ADDR="192.0.2.2"))
-    for _ in range(2):  # from there no more may be guessed than from elsewhere
-        assert anonymous.post(LOGIN, BAD, REMOTE_ADDR="192.0.2.1").status_code == 401
-    assert_throttled(anonymous.post(LOGIN, right, REMOTE_ADDR="192.0.2.1"))
-
-
-@pytest.mark.parametrize("by_page", [False, True])
-def test_a_mailed_link_lets_the_owner_in_from_anywhere(anonymous, client, rates, by_page):
-    UserFactory(email="ada@example.org")
-    rates["account"] = "1/min"
-    here = {"REMOTE_ADDR": "192.0.2.1"}
-    anonymous.post(LOGIN, BAD)
-    assert_throttled(anonymous.post(LOGIN, BAD, **here))
-    anonymous.post(f"{API}auth/password/reset/", {"email": "ada@example.org"})
-    words = mail.outbox[-1].body.split()
-    new = "a wholly new one"
-    if by_page:
-        form = client.get(words[words.index("minutes:") + 1], follow=True, **here).request["PATH_INFO"]
-        assert client.post(form, {"new_password1": new, "new_password2": new}, **here).status_code == 302
-    else:
-        parts = {"uid": words[words.index("uid") + 1], "token": words[words.index("token") + 1], "new_password": new}
-        assert anonymous.post(f"{API}auth/password/reset/confirm/", parts, **here).status_code == 204
-    assert anonymous.post(LOGIN, {"email": "ada@example.org", "password": new}, **here).status_code == 200
-
-
-CHANGES = {
-    "api": (f"{API}auth/password/change/", "current_password", {"new_password": "a wholly new one"}, 400, 204),
-    "admin": (
-        "/admin/password_change/",
-        "old_password",
-        dict.fromkeys(["new_password1", "new_password2"], "x"),
-        200,
-        200,
-    ),
-}
-
-
-@pytest.mark.parametrize("page", CHANGES)
-def test_who_is_logged_in_guesses_no_more_at_the_present_password(as_user, client, anonymous, rates, page):
-    path, name, new, wrong, right = CHANGES[page]
-    user = UserFactory(is_staff=True)
-    rates["account"] = "2/min"
-    if page == "admin":
-        client.force_login(user)
-    else:
-        client = as_user(user)
-
-    assert [client.post(path, {name: "wrong", **new}).status_code for _ in range(3)] == [wrong, wrong, 429]
-    with nothing_changes():
-        assert client.post(path, {name: PASSWORD, **new}).status_code == 429
-    assert_throttled(anonymous.post(LOGIN, {"email": user.email, "password": PASSWORD}))
-    throttling.counters().clear()
-    assert client.post(path, {name: PASSWORD, **new}).status_code == right
-    for _ in range(2):  # the one that was right does not count
-        assert anonymous.post(LOGIN, {"email": user.email, "password": "wrong"}).status_code == 401
-
-
-@pytest.mark.parametrize(
-    "email", [None, "", [], ["ada@example.org"], {"a": 1}, True, "ada@example.org\0", "ada@example.org\ud800", LONG]
-)
-def test_what_is_no_address_counts_for_no_account(anonymous, rates, email):
-    UserFactory(email="ada@example.org")
-    rates["account"] = "1/min"
-    body = json.dumps({"email": email, "password": PASSWORD})
-    for _ in range(3):
-        answer = anonymous.post(LOGIN, body, content_type="application/json")
-        assert answer.status_code in ({401, 429} if email == LONG else {400})
-        assert anonymous.post(LOGIN, {"password": PASSWORD}).status_code == 400
-    assert anonymous.post(LOGIN, {"email": "ada@example.org", "password": PASSWORD}).status_code == 200
+# --- Mailboxes ---
 
 
 @pytest.mark.parametrize("email", ["known@example.org", "unknown@example.org"])
