@@ -243,8 +243,8 @@ def path(tmp_path_factory):
     return str(tmp_path_factory.mktemp("s") / "http.sock")
 
 
-def serve_at(path, folder):
-    return served(folder, "-m", "tickethub.server", "-u", path)
+def serve_at(path, folder, *program):
+    return served(folder, *(program or ["-m", "tickethub.server"]), "-u", path)
 
 
 def connected(path):
@@ -284,8 +284,11 @@ def until_gone(path):
 
 
 def test_a_connection_that_asks_for_nothing_does_not_hold_the_end_up_for_long(tmp_path, path):
-    with serve_at(path, tmp_path) as server, connected(path):
+    hasty = "from tickethub import server; import sys; server.ASK_WITHIN = 1; server.CommandLine().run(sys.argv[1:])"
+    with serve_at(path, tmp_path, "-c", hasty) as server, connected(path):
         server.process.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            server.process.wait(0.7)
         assert server.process.wait(10) == 0
 
 
