@@ -153,7 +153,7 @@ class Session(UUIDModel):
         token["exp"] = min(token["exp"], datetime_to_epoch(self.expires_at))
         return token
 
-    def rotate(self, token, key=None):
+    def rotate(self, token, key):
         """Let a refresh token die, and give its child; None for one that is spent.
 
         Who sends the idempotency key that it was spent with has lost the answer, and gets the same child again. Once

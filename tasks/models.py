@@ -293,7 +293,7 @@ class Assignment(models.Model):
         return connection.vendor == "postgresql"
 
     @classmethod
-    def of_task(cls, task, project=None):
+    def of_task(cls, task, project):
         """Those of a task. PostgreSQL, which is to look at many tasks, is helped by their project."""
         known = {"project": project} if project and cls.is_complete() else {}
         return cls.objects.filter(task=task, **known)

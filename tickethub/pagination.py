@@ -62,7 +62,7 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
         self.count = max(self.count, self.offset + len(rows))
         return rows[: self.limit]
 
-    def paginate_alike(self, request, rows, skipping=None):
+    def paginate_alike(self, request, rows, skipping):
         """The page of a list that is asked so often that its SQL is made once; None for what `paginate_queryset` is to
         refuse, or knows to be past the end.
 

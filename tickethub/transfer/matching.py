@@ -44,7 +44,7 @@ def meanings(field, given, known):
 class Statuses:
     """The statuses of a project. `given` says for words which slug they mean. Raises UnknownMeaning."""
 
-    def __init__(self, project, given=()):
+    def __init__(self, project, given):
         self.all = list(project.statuses.order_by("position", "pk"))
         self.default = next(status for status in self.all if status.is_default)
         self.by_word = {}
@@ -96,7 +96,7 @@ class Statuses:
 class People:
     """The members of a project. `given` says for words of the file whom they mean. Raises UnknownMeaning."""
 
-    def __init__(self, memberships, given=()):
+    def __init__(self, memberships, given):
         users = [membership.user for membership in memberships]
         self.by_word, names = {}, {}
         for user in users:
