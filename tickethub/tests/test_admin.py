@@ -230,9 +230,11 @@ def test_an_odd_address_gets_an_answer(desk, corner, model, value):
         name = getattr(named, "parameter_name", named[0] if isinstance(named, tuple) else named)
         if name:
             asked |= {name: value, f"{name}__exact": value, f"{name}__year": value, f"{name}__gte": value}
+    address = desk.url(model, "changelist")
     for name, given in asked.items():
-        response = desk.client.get(desk.url(model, "changelist"), {name: given}, follow=True)
-        assert response.status_code in {200, 400}, (name, response)
+        response = desk.client.get(address, {name: given})
+        assert response.status_code in {200, 400} or response.get("Location") == f"{address}?e=1", (name, response)
+    assert desk.client.get(address, {"e": 1}).status_code == 200
     for name in model_admin.autocomplete_fields:
         if model not in MADE_ELSEWHERE:
             assert desk.open(model, "add", **{name: value}).status_code == 200
