@@ -144,7 +144,7 @@ export function peopleView(store) {
     dialog(
       "Settings of the project",
       [
-        field("Name", h("input", { name: "name", required: true, maxlength: 200, value: name })),
+        field("Name", h("input", { name: "name", required: true, maxlength: 100, value: name })),
         field("Description", h("textarea", { name: "description", rows: 4, value: description })),
       ],
       { act: (_, signal, json) => store.request("PATCH", `projects/${store.key}/`, { json, signal }) },

@@ -115,7 +115,7 @@ export function newProject(hub) {
       .replace(/[^A-Z0-9]/g, "")
       .replace(/^\d+/, "")
       .slice(0, 4));
-  const name = h("input", { name: "name", required: true, maxlength: 200, autocomplete: "off", oninput: suggest });
+  const name = h("input", { name: "name", required: true, maxlength: 100, autocomplete: "off", oninput: suggest });
   dialog(
     "New project",
     [
