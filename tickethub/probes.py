@@ -105,7 +105,7 @@ def has_database():
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
     if connection.vendor == "sqlite" and not os.access(connection.settings_dict["NAME"], os.W_OK):
-        raise PermissionError("The file of the database can be read alone.")
+        raise PermissionError("The file of the database cannot be written.")
 
 
 def is_migrated():
