@@ -61,6 +61,7 @@ class User(AbstractUser):
     email = LowerCaseEmailField(unique=True, error_messages={"unique": "Somebody has this address already."})
 
     objects = UserManager()
+    loaded = {}  # what the database has of this one, by field
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS = ["username"]
@@ -81,18 +82,28 @@ class User(AbstractUser):
         user.loaded = {name: value for name, value in vars(user).items() if name in field_names}
         return user
 
+    def refresh_from_db(self, using=None, fields=None, **kwargs):
+        super().refresh_from_db(using, fields, **kwargs)
+        self.note_loaded(fields)
+
     def save(self, *, update_fields=None, **kwargs):
         """Save what was changed here, and nothing else: Django's password forms would write back a row as it was before
         they hashed, with the account open that was closed meanwhile.
         """
         ends_sessions = not self._state.adding and (self._password is not None or not self.is_active)
-        if update_fields is None and not self._state.adding and hasattr(self, "loaded"):
+        if update_fields is None and not self._state.adding:
             here = {field.attname for field in self._meta.concrete_fields} - self.get_deferred_fields()
             update_fields = {name for name in here if name not in self.loaded or self.loaded[name] != vars(self)[name]}
         with transaction.atomic(savepoint=False):  # what shows this person elsewhere is told to the log with it
             super().save(update_fields=update_fields, **kwargs)
             if ends_sessions:
                 self.sessions.end()
+        self.note_loaded(update_fields)
+
+    def note_loaded(self, fields):
+        """Note that the database has what is here, in these fields or in all (None)."""
+        names = {field.attname for field in self._meta.concrete_fields} if fields is None else set(fields)
+        self.loaded = {**self.loaded, **{name: value for name, value in vars(self).items() if name in names}}
 
     def deactivate(self):
         """Close the account: nobody logs in with it again, and its tokens end."""

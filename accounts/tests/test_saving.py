@@ -98,3 +98,38 @@ def test_a_row_that_was_made_here_is_saved_whole(user):
     user.first_name = "Grace"
     user.save()
     assert User.objects.get(pk=user.pk).first_name == "Grace"
+
+
+@pytest.mark.parametrize("name", ["is_superuser", "is_active", "first_name", "password"])
+@pytest.mark.parametrize("is_made_here", [True, False])
+def test_what_was_changed_and_changed_back_is_saved_each_time(user, name, is_made_here):
+    user = user if is_made_here else User.objects.get(pk=user.pk)
+    before = getattr(user, name)
+    for value in ("" if isinstance(before, str) else not before, before):
+        setattr(user, name, value)
+        user.save()
+        assert getattr(User.objects.get(pk=user.pk), name) == value
+
+
+@pytest.mark.parametrize("fields", [None, ["first_name"]])
+def test_what_was_read_again_is_what_changes_are_told_from(user, fields):
+    user = User.objects.get(pk=user.pk)
+    QuerySet(User).filter(pk=user.pk).update(first_name="Other")
+    user.refresh_from_db(fields=fields)
+    QuerySet(User).filter(pk=user.pk).update(is_active=False)
+
+    user.first_name = ""
+    user.save()
+
+    user = User.objects.get(pk=user.pk)
+    assert (user.first_name, user.is_active) == ("", False)
+
+
+def test_what_is_saved_by_name_is_what_changes_are_told_from(user):
+    user = User.objects.get(pk=user.pk)
+    before = user.first_name
+    user.first_name = "Other"
+    user.save(update_fields=["first_name"])
+    user.first_name = before
+    user.save()
+    assert User.objects.get(pk=user.pk).first_name == before
