@@ -161,6 +161,7 @@ ROOT_URLCONF = "tickethub.urls"
 ASGI_APPLICATION = "tickethub.asgi.application"
 AUTH_USER_MODEL = "accounts.User"
 LOGIN_URL = "admin:login"  # where Silk sends whom it does not know
+LOGIN_REDIRECT_URL = "admin:index"  # where a login leads that names no page of ours
 
 TEMPLATES = [
     {

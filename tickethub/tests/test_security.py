@@ -308,6 +308,13 @@ def test_no_header_decides_where_a_mailed_link_leads(anonymous, settings, django
     assert "evil" not in mail.outbox[0].body
 
 
+@pytest.mark.django_db
+def test_a_login_that_is_to_lead_elsewhere_leads_to_the_admin(client):
+    staff = UserFactory(is_staff=True)
+    body = {"username": staff.email, "password": PASSWORD, "next": "//evil.example/"}
+    assert client.post("/admin/login/?next=//evil.example/", body).headers["Location"] == "/admin/"
+
+
 # --- Bodies ---
 
 
