@@ -55,7 +55,7 @@ def check_pages(client):
 
 def check_limits(client):
     """A body that is too long gets the same words from Django and from nginx, which has its say above 3 MiB. What
-    else is too long nginx alone refuses, in the same shape.
+    else cannot be read nginx alone refuses, in the same shape.
     """
     for size in (2_700_000, 3_200_000):
         answer = client.post("/api/v1/auth/token/", json={"email": "x" * size})
@@ -65,10 +65,11 @@ def check_limits(client):
     for status, code, options in (
         (414, "uri_too_long", {"params": {"search": "x" * 10_000}}),
         (400, "bad_request", {"headers": {"X-Long": "x" * 10_000}}),
+        (400, "bad_request", {"headers": {"Transfer-Encoding": "rot13"}}),
     ):
         answer = client.get(API, **options)
-        check((answer.status_code, answer.json()["code"]) == (status, code), f"What is too long gave {answer.text}")
-        check(answer.headers["x-request-id"], "What is too long has no id")
+        check((answer.status_code, answer.json()["code"]) == (status, code), f"What is refused gave {answer.text}")
+        check(answer.headers["x-request-id"], "What is refused has no id")
 
 
 async def check_sockets(topology, trust):

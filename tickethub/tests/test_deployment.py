@@ -108,6 +108,7 @@ def test_nginx_refuses_by_itself_in_the_shape_of_the_api():
     assert told == {
         400: (400, "bad_request"),
         494: (400, "bad_request"),
+        501: (400, "bad_request"),
         413: (413, "payload_too_large"),
         414: (414, "uri_too_long"),
         502: (502, "unavailable"),
