@@ -11,7 +11,7 @@ import sys
 import tempfile
 import time
 import uuid
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -248,6 +248,27 @@ def sign_in(page, person):
     page.goto("/password/reset/done/")
     tokens = json.dumps({"access": person.access, "login": "1"})
     page.evaluate("tokens => localStorage.setItem('tickethub.tokens', tokens)", tokens)
+
+
+@contextmanager
+def held(page, path):
+    """What is sent there meanwhile, to go on later."""
+    routes = []
+    page.route(path, lambda route: routes.append(route), times=1)
+    with page.expect_request(path):
+        yield routes
+
+
+def fill_storage(page, name):
+    """Leave no room in `localStorage` or `sessionStorage`."""
+    fill = """name => {
+        for (let size = 2 ** 22; size >= 1; size /= 2) {
+            try {
+                while (true) window[name].setItem(Math.random(), "x".repeat(size));
+            } catch {}
+        }
+    }"""
+    page.evaluate(fill, name)
 
 
 @pytest.fixture

@@ -2,7 +2,8 @@
 
 import pytest
 from playwright.sync_api import expect
-from test_unsaved import held
+
+from conftest import held
 
 
 def choose(page, summary, option):

@@ -5,7 +5,9 @@ from contextlib import contextmanager
 
 from playwright.sync_api import expect
 
-from conftest import PASSWORD, register
+from conftest import PASSWORD, Api, fill_storage, held, register
+
+NEW_PASSWORD = "another horse, another battery"
 
 
 def log_in(page, email, password=PASSWORD):
@@ -176,6 +178,14 @@ def test_a_wrong_password_is_told_and_a_right_one_opens_the_address_that_was_ask
     expect(page.get_by_label("Title")).to_have_value("Asked for")
 
 
+def change_password(page):
+    page.locator("summary", has_text="Your account:").click()
+    page.get_by_role("button", name="Password").click()
+    page.get_by_label("Password now").fill(PASSWORD)
+    page.get_by_label("New password").fill(NEW_PASSWORD)
+    page.get_by_role("button", name="Change it").click()
+
+
 def test_profile_and_password_are_changed_and_other_logins_end(url, open_browser):
     person = register(url, "Greta", "Lind")
     page, other = open_browser(), open_browser(person)
@@ -188,16 +198,47 @@ def test_profile_and_password_are_changed_and_other_logins_end(url, open_browser
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("img", name="Margareta Lindqvist")).to_be_visible()
 
-    page.locator("summary", has_text="Your account:").click()
-    page.get_by_role("button", name="Password").click()
-    page.get_by_label("Password now").fill(PASSWORD)
-    page.get_by_label("New password").fill("another horse, another battery")
-    page.get_by_role("button", name="Change it").click()
+    change_password(page)
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(page.get_by_role("heading", name="Projects")).to_be_visible()
     assert "another horse" not in str(page.evaluate("({...localStorage})"))
     other.reload()
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_a_login_that_is_made_anew_slowly_is_kept(url, open_browser):
+    person = register(url, "Greta", "Lind")
+    project = person.post("projects/", key=f"G{person.me['id'][-6:]}".upper(), name="Greta's")
+    page = open_browser()
+    page.goto(f"/{project['key']}/")
+    log_in(page, person.email)
+    expect(page.get_by_role("heading", name="Greta's")).to_be_visible()
+    person.patch("users/me/", email=f"new-{person.email}", current_password=PASSWORD)  # from another window
+    with page.expect_response("**/auth/token/refresh/"), held(page, "**/auth/token/") as routes:
+        change_password(page)
+    with page.expect_event("load"):
+        routes[0].continue_()
+    expect(page.get_by_role("heading", name="Greta's")).to_be_visible()
+    Api(url, f"new-{person.email}", NEW_PASSWORD)
+
+
+def test_a_password_that_is_changed_is_told_where_the_login_is_not_made_anew(url, open_browser):
+    person = register(url, "Greta", "Lind")
+    page = open_browser(person)
+    page.route("**/auth/token/", lambda route: route.abort())
+    change_password(page)
+    expect(page.get_by_text("The password is changed. Sign in with it.")).to_be_visible()
+    page.unroute("**/auth/token/")
+    log_in(page, person.email, NEW_PASSWORD)
+    expect(page.get_by_role("heading", name="Projects")).to_be_visible()
+
+
+def test_a_login_that_the_browser_cannot_keep_is_told(ada, open_browser):
+    page = open_browser()
+    page.goto("/")
+    fill_storage(page, "localStorage")
+    log_in(page, ada.email)
+    expect(page.get_by_text("This browser's storage is full")).to_be_visible()
 
 
 def test_tabs_share_a_login_renew_it_once_and_end_it_together(ada, url, open_browser):
@@ -257,7 +298,7 @@ def test_a_login_that_the_server_ended_leads_to_the_sign_in(url, open_browser):
     person = register(url, "Hiro", "Tanaka")
     page = open_browser(person)
     expect(page.get_by_role("heading", name="Projects")).to_be_visible()
-    person.post("auth/password/change/", current_password=PASSWORD, new_password="another horse, another battery")
+    person.post("auth/password/change/", current_password=PASSWORD, new_password=NEW_PASSWORD)
 
     page.get_by_role("button", name="New project").click()
     page.get_by_label("Name", exact=True).fill("Never")

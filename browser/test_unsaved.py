@@ -1,20 +1,12 @@
 """What is written and not saved yet: nobody loses it, and it overwrites nothing unasked."""
 
 import re
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import expect
 from test_task import edit_description, save_description
 
-
-@contextmanager
-def held(page, path):
-    """What is sent there meanwhile, to go on later."""
-    routes = []
-    page.route(path, lambda route: routes.append(route), times=1)
-    with page.expect_request(path):
-        yield routes
+from conftest import fill_storage, held
 
 
 def test_what_is_written_while_it_is_saved_is_kept(world, drawer):
@@ -195,13 +187,7 @@ def test_a_new_task_that_was_not_made_is_kept_until_it_is_cancelled(world, open_
 
 
 def test_a_storage_that_is_full_loses_nothing(world, drawer):
-    drawer.evaluate("""() => {
-        for (let size = 2 ** 22; size >= 1; size /= 2) {
-            try {
-                while (true) sessionStorage.setItem(Math.random(), "x".repeat(size));
-            } catch {}
-        }
-    }""")
+    fill_storage(drawer, "sessionStorage")
 
     edit_description(drawer, "Written without storage")
     expect(drawer.get_by_text("This browser's storage is full")).to_have_count(1)

@@ -2,7 +2,7 @@
 
 import { h } from "./dom.js";
 import { dialog, field } from "./parts.js";
-import { signIn } from "./session.js";
+import { changePassword } from "./session.js";
 import { toast } from "./toast.js";
 
 export function editProfile(hub, me, onSaved) {
@@ -24,8 +24,7 @@ export function editProfile(hub, me, onSaved) {
   );
 }
 
-/** A changed password ends every login; this one is made anew. */
-export function changePassword(hub, me) {
+export function editPassword(hub) {
   const input = (name, autocomplete) => h("input", { name, type: "password", required: true, autocomplete });
   dialog(
     "Change the password",
@@ -39,12 +38,7 @@ export function changePassword(hub, me) {
     ],
     {
       button: "Change it",
-      act: async (json) => {
-        // Without the signal: once it is sent, only the new password leads back in.
-        await hub.request("POST", "auth/password/change/", { json });
-        await signIn(me.email, json.new_password);
-        location.reload();
-      },
+      act: (json) => changePassword(hub, json), // without the signal: once it is sent, only the new one leads back in
     },
   );
 }

@@ -4,6 +4,8 @@ import { ApiError, newKey, SignedOut, TicketHub } from "../js/tickethub.js";
 
 const KEY = "tickethub.tokens"; // early.js knows it, too
 
+export const TOLD = "tickethub.told"; // what the page to sign in says at first
+
 const PATIENCE = 5; // seconds that somebody waits without a word
 
 const parse = (text) => {
@@ -64,10 +66,30 @@ export function isSignedIn() {
   return Boolean(read());
 }
 
-/** The login has ended: sign in again, and go on here. */
-export function leave() {
-  forget();
+let renewing = Promise.resolve(); // what makes this login anew, having ended it
+
+/** The login has ended: sign in again, and go on here. Not with one that was begun meanwhile. */
+export async function leave() {
+  await renewing;
+  if (read()?.login === shownFor) forget();
   location.reload();
+}
+
+/** Change the password, which ends every login, and make this one anew; else tell where one signs in. */
+export async function changePassword(hub, json) {
+  const { email } = await (await hub.request("GET", "users/me/")).json(); // another tab may have changed it
+  let end = () => {};
+  renewing = new Promise((resolve) => (end = resolve));
+  try {
+    await hub.request("POST", "auth/password/change/", { json });
+    await signIn(email, json.new_password).catch(() => {
+      sessionStorage.setItem(TOLD, "The password is changed. Sign in with it.");
+      forget();
+    });
+    location.reload();
+  } finally {
+    end();
+  }
 }
 
 class Hub extends TicketHub {
@@ -104,7 +126,11 @@ export async function ask(path, json) {
 
 export async function signIn(email, password) {
   const { access, refresh } = await (await ask("auth/token/", { email, password })).json();
-  save(access, refresh, newKey(), String(Math.random()));
+  try {
+    save(access, refresh, newKey(), String(Math.random()));
+  } catch (error) {
+    throw Object.assign(error, { detail: "This browser's storage is full: no login can be kept in it." });
+  }
 }
 
 /** End the login here, in the other tabs and at the server. */

@@ -1,6 +1,6 @@
 /** The forms of the welcome page: sign in, register, a new password. They stand in its template. */
 
-import { ask, signIn } from "./session.js";
+import { ask, signIn, TOLD } from "./session.js";
 import { reasons } from "./toast.js";
 
 const forms = /** @type {NodeListOf<HTMLFormElement>} */ (document.querySelectorAll("form[data-does]"));
@@ -26,6 +26,8 @@ export function welcome() {
   for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (document.querySelectorAll(".welcome button")))
     button.disabled = false;
   for (const form of forms) form.addEventListener("submit", send);
+  forms[0].querySelector("[role=alert]").textContent = sessionStorage.getItem(TOLD);
+  sessionStorage.removeItem(TOLD);
   for (const link of document.querySelectorAll("[data-shows]")) {
     link.addEventListener("click", () => show(/** @type {HTMLElement} */ (link).dataset.shows));
   }

@@ -3,7 +3,7 @@
 import { h, icon, menu, option, renew } from "./dom.js";
 import { newTask } from "./newtask.js";
 import { avatar } from "./parts.js";
-import { changePassword, editProfile } from "./profile.js";
+import { editPassword, editProfile } from "./profile.js";
 import { newProject } from "./projects.js";
 import { address, current } from "./route.js";
 import { signOut } from "./session.js";
@@ -29,7 +29,7 @@ export function topBar(hub) {
     const draw = (details) => [
       h("div.account", h("strong", h("bdi", nameOf(me))), h("span.quiet", me.email)),
       option(details, () => editProfile(hub, me, setMe), "Profile"),
-      option(details, () => changePassword(hub, me), "Password"),
+      option(details, () => editPassword(hub), "Password"),
       option(details, () => signOut().then(() => location.assign("/")), "Sign out"),
     ];
     return menu(avatar(me), draw, { says: "Your account: ", class: "round" });
