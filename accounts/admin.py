@@ -21,6 +21,7 @@ from django.template.response import TemplateResponse
 from accounts.models import Session, User
 from tickethub.errors import Conflict, Overtaken
 from tickethub.models import as_uuid
+from tickethub.pool import ANY_LENGTH, set_bounds
 from tickethub.transactions import in_transaction
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ def all_or_nothing(view):
     @in_transaction
     def attempt(self, request, *args, **kwargs):
         forget_messages(request)
+        set_bounds(ANY_LENGTH)
         return view(self, request, *args, **kwargs)
 
     @wraps(view)

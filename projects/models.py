@@ -17,6 +17,7 @@ from django.utils.text import slugify
 from accounts.models import LowerCaseEmailField, User
 from tickethub.errors import Conflict, Overtaken
 from tickethub.models import ProjectCounter, TrackedModel, TrackedQuerySet, UUIDModel, as_uuid
+from tickethub.pool import PATIENT, set_bounds
 from tickethub.prepared import Prepared
 from tickethub.transactions import check_again
 
@@ -60,6 +61,7 @@ class ProjectQuerySet(TrackedQuerySet):
         projects = list(super().to_be_deleted())
         if not connection.features.has_select_for_update:  # one writes at a time
             return projects
+        set_bounds(PATIENT)
         rows = Project.objects.filter(pk__in=[project.pk for project in projects])
         rows.lock_what_goes_along()
         for counter in (relation.related_model for relation in Project._meta.related_objects):

@@ -22,6 +22,7 @@ from tasks.expressions import IdsOf
 from tasks.tallies import TasksOfAssignee, are_kept
 from tickethub.errors import Overtaken
 from tickethub.models import TrackedModel, TrackedQuerySet, as_uuid, sum_of
+from tickethub.pool import PATIENT, set_bounds
 from tickethub.prepared import Prepared
 
 OF_ASSIGNEE = ("-assignments__created_at", "-assignments__task")  # the order in which PostgreSQL has them in an index
@@ -110,6 +111,7 @@ class TaskQuerySet(InProjectQuerySet):
 
     def take_off(self, name, pk):
         """Take the assignee or the label by which these are filtered off all of them."""
+        set_bounds(PATIENT)
         take_off(name, pk, list(self.once_locked()))
 
     def with_all_shown(self):

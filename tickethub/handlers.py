@@ -9,7 +9,7 @@ from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.csrf import csrf_exempt
-from psycopg.errors import DiskFull
+from psycopg.errors import DiskFull, LockNotAvailable, QueryCanceled
 from psycopg_pool import PoolTimeout
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -59,10 +59,10 @@ def unavailable(error):
     seconds, detail, code = RETRY_AFTER, "The database is away. Try again shortly.", "unavailable"
     if is_full(error):
         seconds, detail, code = RETRY_WHEN_FULL, "The server has no room left to store this.", "storage_full"
-    elif isinstance(error.__cause__, CROSSED):
+    elif isinstance(error.__cause__, (*CROSSED, LockNotAvailable)):
         detail, code = "Too many write the same at once. Try again shortly.", Busy.default_code
-    elif isinstance(error, Busy):
-        seconds, detail, code = RETRY_WHEN_BUSY, str(error.detail), error.detail.code
+    elif isinstance(error, Busy) or isinstance(error.__cause__, QueryCanceled):
+        seconds, detail, code = RETRY_WHEN_BUSY, Busy.default_detail, Busy.default_code
     return {"detail": detail, "code": code}, {"Retry-After": str(seconds)}
 
 

@@ -15,7 +15,7 @@ from rest_framework.permissions import SAFE_METHODS
 
 from tickethub.intake import CUT_OFF
 from tickethub.middleware import ProbeMiddleware
-from tickethub.threads import in_thread, probes, threads, turn, writers
+from tickethub.threads import LEAVING, in_thread, probes, threads, turn, writers
 
 logger = logging.getLogger(__name__)
 
@@ -32,12 +32,14 @@ class Handler(ASGIHandler):
         except RequestAborted:
             return
         with closing(body):
-            begun, leaving = threading.Event(), None
+            begun = threading.Event()
+            leaving = asyncio.ensure_future(receive()) if is_write(scope) else None  # for who waits to know of it
+            LEAVING.set(leaving)
             pool = probes if is_probe(scope) else writers if is_write(scope) else threads
             answering = in_thread(self.answer, scope, body, begun, pool=pool)
             try:
                 if pool.waiting:  # no thread is free, and the client may go before one is
-                    leaving = asyncio.ensure_future(receive())
+                    leaving = leaving or asyncio.ensure_future(receive())
                     await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
                     if not begun.is_set() and not answering.done():
                         answering.cancel()

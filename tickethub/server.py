@@ -126,11 +126,14 @@ class Server(Daphne):
 
     def leave(self):
         """End, in order; at once when told a second time."""
+        from tickethub.threads import ending  # as in `run`
+
         if self.is_draining:
             self.is_hurried = True
             self.stop()
             return
         self.is_draining = True
+        ending.set()
         self.drained = twisted_loop.create_task(self.drain())
 
     async def drain(self):

@@ -10,7 +10,7 @@ import threading
 from collections import deque
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
-from contextvars import copy_context
+from contextvars import ContextVar, copy_context
 from queue import SimpleQueue
 
 from django.conf import settings
@@ -82,7 +82,11 @@ probes = Threads(2)  # for whoever asks whether the process is up, however many 
 turns = threading.BoundedSemaphore(settings.REQUESTS_AT_ONCE)
 # Of these. A write takes long, and may wait for another one: else those who read would wait for all of them.
 turns_to_write = threading.BoundedSemaphore(max(settings.REQUESTS_AT_ONCE // 2, 1))
+# Of those to write, for who has waited in vain for what another one holds, and tries again.
+turns_to_try_again = threading.BoundedSemaphore(max(settings.REQUESTS_AT_ONCE // 4, 1))
 here = threading.local()
+LEAVING = ContextVar("leaving", default=None)  # the future that is done once the client has left
+ending = threading.Event()  # set when the process is to end
 
 
 def in_thread(function, *args, pool=threads):
@@ -100,6 +104,12 @@ def attending_loop():
     """The event loop that waits for what this thread is doing; None where none does, or it has ended by now."""
     loop = getattr(here, "loop", None)
     return loop if loop and loop.is_running() else None
+
+
+def is_called_off():
+    """Whether what this thread does is of no more use: its client has left, or the process is to end."""
+    leaving = LEAVING.get()
+    return ending.is_set() or (leaving is not None and leaving.done())
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from projects.models import Project, Role
 from projects.permissions import IsProjectMember, require_role
 from tickethub.errors import PayloadTooLarge
 from tickethub.filters import refuse_unknown
+from tickethub.pool import PATIENT, set_bounds
 from tickethub.streaming import PiecewiseResponse
 from tickethub.transactions import in_transaction
 from tickethub.transfer.exporting import Export
@@ -83,6 +84,7 @@ class TransferViewSet(GenericViewSet):
     def take(self, project, file, **options):
         """Import, in a transaction that begins with the right to. Gives the Report. Raises ValidationError."""
         project = self.get_object()
+        set_bounds(PATIENT)
         try:
             return take(file, project, self.request.user, **options)
         except UnknownMeaning as error:
