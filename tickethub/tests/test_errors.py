@@ -9,7 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, InterfaceError, OperationalError, connection
 from django.middleware.common import CommonMiddleware
 from django.test import Client
-from psycopg.errors import DeadlockDetected, DiskFull
+from psycopg.errors import DeadlockDetected, DiskFull, LockNotAvailable, QueryCanceled
 from psycopg_pool import PoolTimeout
 from rest_framework.exceptions import ErrorDetail, ValidationError
 
@@ -290,6 +290,16 @@ def test_503_where_it_is_done_again_in_vain(client):
     refused(response, 503, "busy")
     assert response.json()["detail"] == "Too many write the same at once. Try again shortly."
     assert response["Retry-After"] == "1"
+
+
+@pytest.mark.parametrize(("cause", "seconds"), [(QueryCanceled, "5"), (LockNotAvailable, "1")])
+def test_503_where_the_database_would_take_too_long(client, cause, seconds):
+    error = OperationalError("canceling statement due to a timeout")
+    error.__cause__ = cause()
+    with patch("projects.views.ProjectViewSet.get_queryset", side_effect=error):
+        response = client.get(f"{API}projects/")
+    refused(response, 503, "busy")
+    assert response["Retry-After"] == seconds
 
 
 def test_409_for_what_validation_let_pass_and_the_database_did_not(client):
