@@ -58,7 +58,8 @@ class ValidationErrorSerializer(ErrorSerializer):
     errors = serializers.DictField(
         child=serializers.ListField(child=ErrorSerializer()),
         required=False,
-        help_text="By field, `non_field_errors` for the whole. Left out where the body is not JSON at all.",
+        help_text="By field, `non_field_errors` for the whole. The first 1,000, and of what"
+        " they quote, where it is long, its ends alone. Left out where the body is not JSON at all.",
     )
 
 

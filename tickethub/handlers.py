@@ -3,6 +3,7 @@
 import logging
 import sqlite3
 import sys
+from itertools import islice
 
 from django.core.exceptions import NON_FIELD_ERRORS, ObjectNotUpdated, PermissionDenied, RequestDataTooBig
 from django.db import IntegrityError, InterfaceError, OperationalError
@@ -29,6 +30,8 @@ RETRY_WHEN_BUSY = 5
 CANNOT_SERVE = (OperationalError, InterfaceError, PoolTimeout, Busy)
 NO_LOGIN = (exceptions.NotAuthenticated, exceptions.AuthenticationFailed)
 FIELDS_OF_ALL = "non_field_errors"
+MOST = 1000  # errors told of one request, as many as an import promises
+LONGEST = 300  # characters of what is told, which may quote all of what was sent
 
 
 def exception_handler(exc, context):
@@ -76,28 +79,35 @@ def describe(exc):
     """Give the body for an APIException."""
     if isinstance(exc, exceptions.ValidationError):
         errors = {}
-        collect(exc.get_full_details(), "", errors)
+        for path, told in islice(collect(exc.get_full_details()), MOST):
+            errors.setdefault(path or FIELDS_OF_ALL, []).append(told)
         return {"detail": "Some of what was sent is not valid.", "code": "invalid", "errors": errors}
     if isinstance(exc.detail, dict):  # SimpleJWT brings a detail, a code and `messages` of its own
         return exc.detail
-    body = {"detail": str(exc.detail), "code": exc.detail.code}
+    body = {"detail": cut(str(exc.detail)), "code": exc.detail.code}
     if isinstance(exc, PreconditionFailed):
         body["current"] = exc.current
     return body
 
 
-def collect(details, path, errors):
-    """Flatten nested error details into `{"field.inner": [{"detail", "code"}]}`."""
+def collect(details, path=""):
+    """Flatten nested error details into pairs of a path, such as `field.inner`, and `{"detail", "code"}`."""
     if isinstance(details, list):
         for index, item in enumerate(details):
             inner = isinstance(item, dict) and "message" not in item
-            collect(item, f"{path}.{index}" if inner and path else path, errors)
+            yield from collect(item, f"{path}.{index}" if inner and path else path)
     elif isinstance(details.get("message"), str) and set(details) == {"message", "code"}:
-        errors.setdefault(path or FIELDS_OF_ALL, []).append({"detail": details["message"], "code": details["code"]})
+        yield path, {"detail": cut(details["message"]), "code": details["code"]}
     else:
         for field, inner in details.items():
-            name = "" if field in {NON_FIELD_ERRORS, FIELDS_OF_ALL} else str(field)
-            collect(inner, ".".join(filter(None, [path, name])), errors)
+            name = "" if field in {NON_FIELD_ERRORS, FIELDS_OF_ALL} else cut(str(field))
+            yield from collect(inner, ".".join(filter(None, [path, name])))
+
+
+def cut(words):
+    """Words without their middle where they are too long: they end in what is wrong with what they quote."""
+    half = LONGEST // 2
+    return f"{words[:half]}…{words[-half:]}" if len(words) > LONGEST else words
 
 
 def json_error(status_code, detail, code):

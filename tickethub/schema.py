@@ -56,7 +56,8 @@ next pair at `auth/token/refresh/`. In Swagger: press *Authorize* and give `Bear
 never the whole list.
 - PATCH changes what it names and nothing else.
 - Every error is `{"detail": "<for a person>", "code": "<for a program>"}`; where a body or a query is not valid, \
-`errors` says why, field by field. What the caller may not see is 404, exactly as what does not exist.
+`errors` says why, field by field: the first 1,000, and of what they quote, where it is long, its ends alone. \
+What the caller may not see is 404, exactly as what does not exist.
 - **Lost updates:** a task comes with an `ETag`; send it as `If-Match`, and a task that somebody else changed \
 meanwhile is not overwritten but comes back with the 412.
 - **Safe retries:** make the `id` of a task yourself, and the same POST sent twice makes one task.

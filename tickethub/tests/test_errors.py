@@ -152,6 +152,21 @@ def test_nested_errors_are_told_by_their_paths(detail, errors):
     assert {name: [(each["detail"], each["code"]) for each in told[name]] for name in told} == errors
 
 
+def test_a_thousand_errors_are_told():
+    told = describe(ValidationError({str(number): "no" for number in range(1001)}))["errors"]
+    assert list(told) == list(map(str, range(1000)))
+
+
+def test_of_what_is_long_the_middle_is_left_out():
+    name, words = "n" * 10**6, f'"{"w" * 10**6}" is not a valid choice.'
+    [(path, [told])] = describe(ValidationError({"a": {name: [words]}}))["errors"].items()
+    assert path == f"a.{'n' * 150}…{'n' * 150}"
+    assert (len(told["detail"]), told["detail"][:2], told["detail"][-6:]) == (301, '"w', "hoice.")
+    assert describe(Conflict(words))["detail"] == told["detail"]
+    whole = "w" * 300
+    assert describe(ValidationError({whole: [whole]}))["errors"] == {whole: [{"detail": whole, "code": "invalid"}]}
+
+
 def test_412_brings_the_present_state():
     assert describe(PreconditionFailed({"version": 2})) == {
         "detail": "This changed since you read it.",
