@@ -13,10 +13,10 @@ from projects.mail import send_invitation
 from projects.models import Invitation, Label, Membership, Project, Role, Status, visible_by_id
 from projects.permissions import require_role, role_to_manage
 from tickethub.mail import in_background
-from tickethub.serializers import ChangedFieldsSerializer
+from tickethub.serializers import ChangedFieldsSerializer, OneRowMixin
 
 
-class ProjectField(serializers.PrimaryKeyRelatedField):
+class ProjectField(OneRowMixin, serializers.PrimaryKeyRelatedField):
     """A project by its id, among those the caller may see. It is looked up once for all that share a context."""
 
     def get_queryset(self):

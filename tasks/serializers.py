@@ -12,10 +12,16 @@ from tasks.making import make
 from tasks.models import Task, TaskRelation
 from tickethub.models import as_uuid
 from tickethub.projections import ComposedField
-from tickethub.serializers import ChangedFieldsSerializer
+from tickethub.serializers import (
+    ChangedFieldsSerializer,
+    CountedDictField,
+    CountedListField,
+    CountedMixin,
+    OneRowMixin,
+)
 
 
-class InProjectField(serializers.PrimaryKeyRelatedField):
+class InProjectField(OneRowMixin, serializers.PrimaryKeyRelatedField):
     """A row of the project that the object being written is in; `path` leads from the row to its project."""
 
     def __init__(self, *args, path="project", **kwargs):
@@ -36,13 +42,14 @@ class InProjectField(serializers.PrimaryKeyRelatedField):
         return super().run_validation(data)
 
 
-class InProjectListField(serializers.ManyRelatedField):
+class InProjectListField(CountedMixin, serializers.ManyRelatedField):
     """The ids of such rows. `ids` names where the object has them, as they are shown.
 
     `rows` are what has to stay until the transaction ends, and are locked; `name` is where they have the id.
     """
 
-    MAX_LENGTH = 100
+    max_length = 100
+    default_error_messages = {"max_length": "At most {max_length} are taken."}
 
     def __init__(self, *, ids, rows, name, **kwargs):
         self.ids, self.rows, self.name = ids, rows, name
@@ -52,8 +59,7 @@ class InProjectListField(serializers.ManyRelatedField):
     def to_internal_value(self, data):
         if not isinstance(data, list):  # or an object would count as the list of its names, an empty one as none
             self.fail("not_a_list", input_type=type(data).__name__)
-        if len(data) > self.MAX_LENGTH:
-            raise serializers.ValidationError(f"At most {self.MAX_LENGTH} are taken.", code="max_length")
+        self.refuse_too_many(data)
         project = getattr(self.root.project, "pk", None)
         kept = self.context.get("kept", {}).get(self.field_name)
         kept = self.keep(data, [project]) if kept is None else kept
@@ -78,7 +84,7 @@ class InProjectListField(serializers.ManyRelatedField):
         return ids
 
 
-class StatusField(serializers.SlugRelatedField):
+class StatusField(OneRowMixin, serializers.SlugRelatedField):
     """A status of the project, by its slug."""
 
     def get_queryset(self):
@@ -210,7 +216,7 @@ def keep_named(values, tasks):
     for name in IDS if isinstance(values, dict) else ():
         if isinstance(data := values.get(name), list):
             field = TaskSerializer._declared_fields[name]
-            kept[name] = field.keep(data[: field.MAX_LENGTH], tasks().values("project"))
+            kept[name] = field.keep(data[: field.max_length], tasks().values("project"))
     return kept
 
 
@@ -266,8 +272,8 @@ class BulkChangeSerializer(TaskSerializer):
 class BulkSerializer(serializers.Serializer):
     """`ids` of 1 to 100 tasks, and either `set` or `delete: true`. All or nothing."""
 
-    ids = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=100, help_text="Of tasks.")
-    set = serializers.DictField(required=False, help_text="The fields to set, as PATCH takes them.")
+    ids = CountedListField(child=serializers.UUIDField(), min_length=1, max_length=100, help_text="Of tasks.")
+    set = CountedDictField(required=False, help_text="The fields to set, as PATCH takes them.")
     delete = serializers.BooleanField(required=False, help_text="`true` in place of `set`.")
 
     def validate_ids(self, ids):
@@ -304,7 +310,7 @@ class TaskRelationSerializer(serializers.ModelSerializer):
         return attrs
 
 
-class VisibleTaskField(serializers.PrimaryKeyRelatedField):
+class VisibleTaskField(OneRowMixin, serializers.PrimaryKeyRelatedField):
     """A task by its id, among those the caller may see."""
 
     def get_queryset(self):

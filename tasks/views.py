@@ -200,7 +200,6 @@ class TaskViewSet(InProjectViewSet):
         return Response(self.projection.picture(serializer.save()))
 
     @action(detail=False, methods=["post"])
-    @in_transaction
     def bulk(self, request):
         """Change or delete up to 100 tasks, all or none.
 
@@ -208,14 +207,16 @@ class TaskViewSet(InProjectViewSet):
         """
         serializer = BulkSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        ids = serializer.validated_data["ids"]
-        values = serializer.validated_data.get("set")
-        self.kept = keep_named(values, lambda: self.get_queryset().filter(pk__in=ids))
+        return self.change_or_delete(**serializer.validated_data)
+
+    @in_transaction
+    def change_or_delete(self, ids, set=None, delete=False):
+        self.kept = keep_named(set, lambda: self.get_queryset().filter(pk__in=ids))
         tasks = self.find_all(ids)
-        if serializer.validated_data.get("delete"):
+        if delete:
             self.delete_all(tasks)
             return Response(status=status.HTTP_204_NO_CONTENT)
-        changed = {task.pk: task for task in self.change_all(tasks, values)}
+        changed = {task.pk: task for task in self.change_all(tasks, set)}
         return Response({"results": [self.projection.picture(changed[pk]) for pk in ids]})
 
     def find_all(self, ids):

@@ -5,6 +5,38 @@ from functools import cache
 from rest_framework import serializers
 
 
+class CountedMixin:
+    """A field of many values, at most `max_length`, which are counted before any is looked at: each of a million that
+    is not valid would have words of its own.
+    """
+
+    def run_child_validation(self, data):
+        self.refuse_too_many(data)
+        return super().run_child_validation(data)
+
+    def refuse_too_many(self, data):
+        if len(data) > self.max_length:
+            self.fail("max_length", max_length=self.max_length)
+
+
+class CountedListField(CountedMixin, serializers.ListField):
+    pass
+
+
+class CountedDictField(CountedMixin, serializers.DictField):
+    max_length = 100
+    default_error_messages = {"max_length": "At most {max_length} are taken."}
+
+
+class OneRowMixin:
+    """A field of one row, to which a list or an object is a word like any other: Django would look into each of what is
+    in it for an expression.
+    """
+
+    def to_internal_value(self, data):
+        return super().to_internal_value(str(data) if isinstance(data, (list, dict)) else data)
+
+
 class ChangedFieldsSerializer(serializers.ModelSerializer):
     """A ModelSerializer whose update writes the named fields alone, so that two edits at once do not undo each other.
 

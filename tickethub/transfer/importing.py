@@ -14,6 +14,7 @@ from tasks import making
 from tasks.bulk import SpentId
 from tasks.models import LONGEST_TEXT, Task, TaskRelation
 from tickethub.models import as_uuid
+from tickethub.serializers import CountedListField
 from tickethub.transfer.matching import PRIORITY_OF, People, Statuses
 from tickethub.transfer.report import Refused, Report, quoted
 from tickethub.transfer.rows import day, moment, text
@@ -29,8 +30,8 @@ class TaskFields(serializers.Serializer):
     title = serializers.CharField(max_length=LONGEST_TITLE)
     description = serializers.CharField(max_length=LONGEST_TEXT, allow_blank=True, trim_whitespace=False)
     due_date = serializers.DateField(allow_null=True)
-    labels = serializers.ListField(child=serializers.CharField(max_length=50), max_length=100)
-    assignees = serializers.ListField(max_length=100)
+    labels = CountedListField(child=serializers.CharField(max_length=50), max_length=100)
+    assignees = CountedListField(max_length=100)
 
 
 class LabelFields(serializers.Serializer):

@@ -2,13 +2,15 @@
 
 from rest_framework import serializers
 
+from tickethub.serializers import CountedDictField
 from tickethub.transfer.reading import FORMATS
 
 
-class MeaningsField(serializers.DictField):
+class MeaningsField(CountedDictField):
     """`{word of the file: what it means here}`."""
 
     child = serializers.CharField(max_length=254)
+    max_length = 1000
 
 
 class ImportSerializer(serializers.Serializer):
@@ -17,9 +19,12 @@ class ImportSerializer(serializers.Serializer):
     data = serializers.CharField(trim_whitespace=False, help_text="The text of the file.")
     format = serializers.ChoiceField(choices=list(FORMATS), required=False, help_text="Left out, the file shows it.")
     dry_run = serializers.BooleanField(default=False, help_text="`true` says what would come of it, and no more.")
-    statuses = MeaningsField(required=False, help_text="Words for a status in the file: the slug that each means.")
+    statuses = MeaningsField(
+        required=False, help_text="Words for a status in the file: the slug that each means. At most 1,000."
+    )
     people = MeaningsField(
-        required=False, help_text="Names of people in the file: the address or handle of the member each is."
+        required=False,
+        help_text="Names of people in the file: the address or handle of the member each is. At most 1,000.",
     )
 
 
