@@ -4,6 +4,7 @@ import secrets
 from itertools import takewhile
 
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from tickethub.errors import Gone
@@ -30,6 +31,22 @@ class Stream(ProjectCounter, models.Model):
         return f"{self.project_id} at {self.head}"
 
 
+class Size(models.Func):
+    """The length of a JSON value as text: in bytes, or on SQLite in letters, six for one beyond ASCII.
+
+    PostgreSQL makes the text of a large one alone, or of one that it has made small, to know it.
+    """
+
+    function, output_field = "LENGTH", models.IntegerField()
+    of_postgresql = (
+        "CASE WHEN PG_COLUMN_COMPRESSION(%(expressions)s) IS NULL AND PG_COLUMN_SIZE(%(expressions)s) < 2000"
+        " THEN PG_COLUMN_SIZE(%(expressions)s) ELSE OCTET_LENGTH((%(expressions)s)::text) END"
+    )
+
+    def as_postgresql(self, compiler, connection):
+        return self.as_sql(compiler, connection, template=self.of_postgresql)
+
+
 class EventQuerySet(models.QuerySet):
     def of(self, project_id):
         """The events of a project, oldest first."""
@@ -46,6 +63,12 @@ class EventQuerySet(models.QuerySet):
     def about_task(self, task_id):
         """What happened to a task and to what hangs on it."""
         return self.filter(models.Q(task_id=task_id) | models.Q(other_task_id=task_id))
+
+    @staticmethod
+    def size_before():
+        """The size of all that come before an event, oldest first, as an expression."""
+        size = Size("changes") + Coalesce(Size("object"), 0)
+        return Coalesce(models.Window(models.Sum(size), order_by="seq", frame=models.RowRange(end=-1)), 0)
 
     def prune(self, project_id, before, limit):
         """Delete a project's events of before a time, oldest first, at most `limit`; the newest stays. Gives how many.

@@ -1,5 +1,7 @@
 """The log by REST."""
 
+from django.db.models import Case, When
+from django.db.models.lookups import LessThan
 from django.http import Http404
 from rest_framework.exceptions import ValidationError
 from rest_framework.response import Response
@@ -10,14 +12,33 @@ from realtime.newest import find_with_newest
 from realtime.serializers import EventQuerySerializer, EventSerializer
 from tickethub.filters import refuse_unknown
 from tickethub.pagination import page_size
+from tickethub.prepared import Prepared
 from tickethub.projections import Projection
 from tickethub.viewsets import KeptPlansMixin
+
+LARGEST = 1024 * 1024  # bytes: no page gets another event beyond it
+SHOWN = Projection.of(EventSerializer)
+
+
+def page(events, after, newest, most):
+    """The rows of a page, and in each, last, the size of those before it: where that is too much already, what is large
+    in it is left out, and is not even read.
+    """
+    before = Event.objects.size_before()
+    large = {name: Case(When(LessThan(before, LARGEST), then=name)) for name in ("changes", "object")}
+    rows = SHOWN.read(events.filter(seq__gt=after, seq__lte=newest), **large)
+    return rows.annotate(size_before=before)[:most]
+
+
+OF_PROJECT = Prepared(lambda project, *place: page(Event.objects.of(project), *place), numbers=3)
+OF_TASK = Prepared(lambda project, task, *place: page(Event.objects.of(project).about_task(task), *place), numbers=3)
 
 
 class EventsView(KeptPlansMixin, APIView):
     """A project's log, oldest first: for history, for catching up, for keeping a copy.
 
     Without `after` and `task` no events come, only the cursor of now: read it first, load the lists, and go on from it.
+    A page of large events is a short one: go on while `has_more` is true.
     410 with the code `resync` where the log no longer reaches back to `after`: load the lists anew.
     """
 
@@ -32,13 +53,12 @@ class EventsView(KeptPlansMixin, APIView):
         newest = Event.cursor_of(project.newest_seq, project.newest_nonce)
         task = self.find_task(project, query.validated_data.get("task"))
         after = query.validated_data.get("after") or (None if task else newest)
-        events = Event.objects.of(project.pk).filter(seq__gt=number_of(after), seq__lte=project.newest_seq)
-        shown = Projection.of(EventSerializer)
-        rows = shown.read(events.about_task(task.pk) if task else events)[: limit + 1]
-        events = [shown.show(row) for row in rows]
+        place = min(number_of(after), project.newest_seq), project.newest_seq, limit + 1
+        rows = list(OF_TASK.all(project.pk, task.pk, *place) if task else OF_PROJECT.all(project.pk, *place))
         if after and after != newest:
             Event.objects.at_cursor(project.pk, after)  # while this stands, nothing that follows it was pruned
-        page, has_more = events[:limit], len(events) > limit
+        page = [SHOWN.show(row) for row in rows[:limit] if row[-1] < LARGEST]
+        has_more = len(page) < len(rows)
         return Response({"results": page, "cursor": page[-1]["cursor"] if has_more else newest, "has_more": has_more})
 
     @staticmethod

@@ -63,9 +63,9 @@ class Projection:
     def of(cls, serializer_class):
         return cls(serializer_class())
 
-    def read(self, rows):
-        """A QuerySet of the columns, each row of which `show` takes."""
-        return rows.values_list(*self.columns)
+    def read(self, rows, **instead):
+        """A QuerySet of the columns, each row of which `show` takes; `instead` has expressions to read for some."""
+        return rows.values_list(*(instead.get(column, column) for column in self.columns))
 
     def show(self, row):
         return {name: make(*row[place]) if make else row[place] for name, place, make in self.parts}

@@ -79,6 +79,44 @@ def test_pages_give_the_whole_log_in_order(client, project):
     assert found == [str(label.pk) for label in labels]
 
 
+def test_a_page_of_large_events_is_short_and_more_follow(client, project, django_assert_num_queries):
+    start = get(client, project="AB")["cursor"]
+    task = TaskFactory(project=project)
+    for number in range(6):
+        task.description = f"{number}" + "\x01" * 49_999  # each of which JSON tells in six letters
+        task.save(update_fields=["description"])
+    LabelFactory(project=project)
+    for query, types in [
+        ({"after": start}, ["task.created", *["task.updated"] * 6, "label.created"]),
+        ({"task": task.key}, ["task.created", *["task.updated"] * 6]),
+    ]:
+        found, pages, more = [], 0, True
+        while more:
+            with django_assert_num_queries(5 if "task" in query and "after" in query else 4):
+                answer = client.get(URL, {"project": "AB", "limit": 100, **query})
+            assert len(answer.content) < 2 * 1024 * 1024
+            page = answer.json()
+            assert page["results"]
+            assert not page["has_more"] or page["cursor"] == page["results"][-1]["cursor"]
+            found, pages = found + page["results"], pages + 1
+            query["after"], more = page["cursor"], page["has_more"]
+        assert pages > 2
+        assert [event["type"] for event in found] == types
+        assert [event["changes"]["description"][1][0] for event in found[1:7]] == list("012345")
+        assert page["cursor"] == get(client, project="AB")["cursor"]
+
+
+def test_an_event_comes_however_large_it_is(client, project):
+    start = get(client, project="AB")["cursor"]
+    large, _ = LabelFactory(project=project), LabelFactory(project=project)
+    Event.objects.filter(object_id=large.pk).update(object={"text": "\x01" * 200_000})
+    page = get(client, project="AB", after=start)
+    assert [event["id"] for event in page["results"]] == [str(large.pk)]
+    assert (page["cursor"], page["has_more"]) == (page["results"][0]["cursor"], True)
+    rest = get(client, project="AB", after=page["cursor"])
+    assert (len(rest["results"]), rest["has_more"]) == (1, False)
+
+
 def test_a_tasks_history_is_given_from_its_start(client, project):
     task, other = TaskFactory(project=project), TaskFactory(project=project)
     CommentFactory(task=task)
