@@ -6,7 +6,7 @@ import threading
 from contextlib import closing, nullcontext
 
 from django.core import signals
-from django.core.exceptions import RequestAborted
+from django.core.exceptions import BadRequest, RequestAborted
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.db import close_old_connections
 from django.http import FileResponse
@@ -66,6 +66,13 @@ class Handler(ASGIHandler):
             sending.cancel()
             await asyncio.wait({sending})
             await in_thread(response.close)
+
+    def create_request(self, scope, body):
+        try:
+            return super().create_request(scope, body)
+        except BadRequest:  # for a Content-Type too long to be looked into, which is as good as none
+            headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+            return super().create_request({**scope, "headers": headers}, body)
 
     def answer(self, scope, body, begun):
         begun.set()

@@ -134,6 +134,16 @@ def test_a_head_that_is_too_long_or_none_is_refused_as_all_else_is(server, kind)
     assert headers["x-request-id"]
 
 
+@pytest.mark.parametrize("path", ["/api/v1/auth/token/", "/admin/login/"])
+def test_a_content_type_too_long_to_be_looked_into_is_as_good_as_none(server, path):
+    long = f"application/json; x={LONG[:12_000]}"
+    answer = httpx.post(f"http://{server.address}{path}", content=b"{}", headers={"Content-Type": long})
+    without = httpx.post(f"http://{server.address}{path}", content=b"{}")
+    assert (answer.status_code, answer.text[:10]) == (without.status_code, without.text[:10])
+    assert answer.status_code < 500
+    assert answer.headers["x-request-id"]
+
+
 def test_who_sends_it_all_before_reading_is_told_so(server):
     with line_to(server) as line:
         line.sendall(head(server, *COMMON, f"Content-Length: {4 * LIMIT}"))
