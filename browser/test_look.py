@@ -356,3 +356,5 @@ def test_a_long_title_is_shown_where_boxes_do_not_grow_by_themselves(world, open
 
     title.press_sequentially(" and more" * 9)
     page.wait_for_function(is_whole, arg=title.element_handle())
+    page.set_viewport_size(NARROW["viewport"])
+    page.wait_for_function(is_whole, arg=title.element_handle())

@@ -107,6 +107,7 @@ export function openDrawer(store, key) {
           event.preventDefault();
           end();
           area.value = task().title;
+          fit(area);
         }
         if (event.key === "Enter" || event.key === "Escape") {
           event.preventDefault();
@@ -115,6 +116,7 @@ export function openDrawer(store, key) {
         }
       },
     });
+    new ResizeObserver(() => fit(area)).observe(area); // it has a width once it is shown
     if (left) toast("The title is not saved yet: enter in it saves it, escape gives it up.");
     return {
       element: area,
@@ -123,8 +125,10 @@ export function openDrawer(store, key) {
         area.readOnly = !store.mayWrite;
         const isIdle = document.activeElement !== area && !store.isPending(id);
         if (base && isIdle && written() === title) end(); // only the answer was lost
-        if (!base && area.value !== title) area.value = title;
-        requestAnimationFrame(() => fit(area)); // once it has a width
+        if (!base && area.value !== title) {
+          area.value = title;
+          fit(area);
+        }
       },
     };
   }
