@@ -3,9 +3,10 @@
 import uuid
 from contextlib import contextmanager
 
+import pytest
 from playwright.sync_api import expect
 
-from conftest import PASSWORD, Api, fill_storage, held, register
+from conftest import PASSWORD, Api, fill_storage, held, register, sign_in
 
 NEW_PASSWORD = "another horse, another battery"
 
@@ -206,30 +207,68 @@ def test_profile_and_password_are_changed_and_other_logins_end(url, open_browser
     expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
-def test_a_login_that_is_made_anew_slowly_is_kept(url, open_browser):
-    person = register(url, "Greta", "Lind")
-    project = person.post("projects/", key=f"G{person.me['id'][-6:]}".upper(), name="Greta's")
+@pytest.fixture
+def greta(url):
+    return register(url, "Greta", "Lind")
+
+
+@pytest.fixture
+def board(greta, open_browser):
+    """Greta's board, where she has signed in by the form."""
+    project = greta.post("projects/", key=f"G{greta.me['id'][-6:]}".upper(), name="Greta's")
     page = open_browser()
     page.goto(f"/{project['key']}/")
-    log_in(page, person.email)
+    log_in(page, greta.email)
     expect(page.get_by_role("heading", name="Greta's")).to_be_visible()
-    person.patch("users/me/", email=f"new-{person.email}", current_password=PASSWORD)  # from another window
-    with page.expect_response("**/auth/token/refresh/"), held(page, "**/auth/token/") as routes:
-        change_password(page)
-    with page.expect_event("load"):
+    return page
+
+
+def test_a_login_that_is_made_anew_slowly_is_kept_in_all_tabs(url, greta, board):
+    tab = board.context.new_page()
+    tab.goto(board.url)
+    expect(tab.get_by_role("heading", name="Greta's")).to_be_visible()
+    greta.patch("users/me/", email=f"new-{greta.email}", current_password=PASSWORD)  # from another window
+    with held(board, "**/auth/token/") as routes:
+        change_password(board)
+    expect(tab.get_by_role("heading", name="Sign in")).to_be_visible()  # for its line was closed
+    with board.expect_event("load"):
         routes[0].continue_()
-    expect(page.get_by_role("heading", name="Greta's")).to_be_visible()
-    Api(url, f"new-{person.email}", NEW_PASSWORD)
+    for each in (board, tab):
+        expect(each.get_by_role("heading", name="Greta's")).to_be_visible()
+        assert each.evaluate("JSON.parse(localStorage['tickethub.tokens']).login")
+    Api(url, f"new-{greta.email}", NEW_PASSWORD)
 
 
-def test_a_password_that_is_changed_is_told_where_the_login_is_not_made_anew(url, open_browser):
-    person = register(url, "Greta", "Lind")
-    page = open_browser(person)
+def test_who_signs_out_while_the_login_is_made_anew_is_signed_out(board):
+    with held(board, "**/auth/token/") as routes:
+        change_password(board)
+    board.keyboard.press("Escape")
+    board.locator("summary", has_text="Your account:").click()
+    board.get_by_role("button", name="Sign out").click()
+    with board.expect_event("load"):
+        routes[0].continue_()
+    expect(board.get_by_role("heading", name="Sign in")).to_be_visible()
+    assert board.evaluate("localStorage['tickethub.tokens'] ?? null") is None
+
+
+def test_a_login_of_somebody_else_is_kept_while_one_is_made_anew(bruno, board):
+    tab = board.context.new_page()
+    with held(board, "**/auth/token/"):
+        change_password(board)
+    with board.expect_event("load"):
+        sign_in(tab, bruno)
+    tab.goto("/")
+    expect(tab.get_by_role("heading", name="Projects")).to_be_visible()
+    assert bruno.access in tab.evaluate("localStorage['tickethub.tokens']")
+
+
+def test_a_password_that_is_changed_is_told_where_the_login_is_not_made_anew(greta, open_browser):
+    page = open_browser(greta)
     page.route("**/auth/token/", lambda route: route.abort())
     change_password(page)
     expect(page.get_by_text("The password is changed. Sign in with it.")).to_be_visible()
     page.unroute("**/auth/token/")
-    log_in(page, person.email, NEW_PASSWORD)
+    log_in(page, greta.email, NEW_PASSWORD)
     expect(page.get_by_role("heading", name="Projects")).to_be_visible()
 
 

@@ -83,8 +83,11 @@ export async function changePassword(hub, json) {
   try {
     await hub.request("POST", "auth/password/change/", { json });
     await signIn(email, json.new_password).catch(() => {
-      sessionStorage.setItem(TOLD, "The password is changed. Sign in with it.");
+      if (read() && read().login !== shownFor) return; // another one was begun meanwhile
       forget();
+      try {
+        sessionStorage.setItem(TOLD, "The password is changed. Sign in with it.");
+      } catch {} // it is full
     });
     location.reload();
   } finally {
@@ -135,6 +138,7 @@ export async function signIn(email, password) {
 
 /** End the login here, in the other tabs and at the server. */
 export async function signOut() {
+  await renewing;
   await alone(async () => {
     const { refresh } = read() ?? {};
     forget();
@@ -142,10 +146,11 @@ export async function signOut() {
   });
 }
 
-// Another tab signed in, out, or in as another person.
+// Another tab signed in, out, or in as another person. It may be out because this one makes their login anew.
 addEventListener("storage", ({ key, oldValue, newValue }) => {
   const login = (text) => parse(text)?.login;
-  if (key === KEY && login(oldValue) !== login(newValue)) location.reload();
+  if (key !== KEY || login(oldValue) === login(newValue)) return;
+  (newValue ? Promise.resolve() : renewing).then(() => location.reload());
 });
 
 // "Back" may show a page as the browser kept it, of a login that has ended since.
