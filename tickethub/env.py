@@ -183,7 +183,8 @@ def database(name, default):
     with refusal(name, "postgres://user:password@host:5432/name"):
         found = dj_database_url.parse(url(name, ["sqlite", "postgres", "postgresql"], default))
     file = Path(found["NAME"])
-    if "sqlite" in found["ENGINE"] and (file.is_dir() or not file.parent.is_dir() or file.name == ":memory:"):
+    is_file = not os.path.isdir(file) and os.path.isdir(file.parent) and file.name != ":memory:"
+    if "sqlite" in found["ENGINE"] and not is_file:
         raise ImproperlyConfigured(f"{name} must name a file of a folder that is there, not {str(file)!r}.")
     return found
 

@@ -208,7 +208,10 @@ def test_a_setting_is_read(environment, value, read, expected):
         ("postgres://u:hidden#rest@h/n", lambda: env.database("X", "sqlite:///x")),
         *(
             (address, lambda: env.database("X", "sqlite:///x"))
-            for address in ("sqlite://", "sqlite:///", "sqlite:////", "sqlite:////missing/db.sqlite3", "sqlite:////tmp")
+            for address in (
+                *["sqlite://", "sqlite:///", "sqlite:////", "sqlite:////missing/db.sqlite3", "sqlite:////tmp"],
+                f"sqlite:////{'x' * 300}/x",
+            )
         ),
         *(
             (address, lambda: env.redis("X"))
