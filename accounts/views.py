@@ -4,7 +4,8 @@ from functools import partial
 
 from django.db import connection, transaction
 from rest_framework import generics, status
-from rest_framework.permissions import AllowAny
+from rest_framework.generics import get_object_or_404
+from rest_framework.permissions import SAFE_METHODS, AllowAny
 from rest_framework.response import Response
 from rest_framework_simplejwt.views import TokenBlacklistView, TokenObtainPairView, TokenRefreshView
 
@@ -140,7 +141,10 @@ class MeView(UpdateModelMixin, generics.RetrieveDestroyAPIView):
 
     def get_object(self):
         refuse_unknown(self.request.query_params, ())
-        return self.request.user
+        if self.request.method in SAFE_METHODS:
+            return self.request.user
+        # A change that is done again begins with what stands, and not with what the attempt before it has set.
+        return get_object_or_404(User.objects.select_for_update(no_key=True), pk=self.request.user.pk)
 
     def patch(self, request, *args, **kwargs):
         if isinstance(request.data, dict) and request.data.get("email", request.user.email) != request.user.email:
@@ -156,7 +160,7 @@ class MeView(UpdateModelMixin, generics.RetrieveDestroyAPIView):
     @in_transaction
     def delete(self, request):
         """Deactivate the caller's account. 409 while they are the last owner of a project."""
-        user = User.objects.select_for_update(no_key=True).get(pk=self.get_object().pk)
+        user = self.get_object()
         for membership in user.memberships.owning_locked():
             membership.refuse_for_last_owner()
         user.deactivate()

@@ -58,7 +58,8 @@ def hold(pk):
 
 
 def in_transaction(handler):
-    """Make a view's handler one transaction, done again when another one came between: nothing of it stands then.
+    """Make a view's handler one transaction, done again when another one came between: nothing of it stands then. So it
+    reads by itself whatever it changes: an object from outside would be as the attempt before has left it.
 
     Raises OperationalError, IntegrityError, ObjectNotUpdated or Overtaken when that happened ATTEMPTS times in a row,
     or others have held for LOCKED_WITHIN seconds what it needs.

@@ -4,6 +4,7 @@ from unittest.mock import patch
 
 import pytest
 from django.db import OperationalError
+from psycopg.errors import DeadlockDetected
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -155,3 +156,23 @@ def test_an_unknown_parameter_is_refused(as_user, user, method):
     with nothing_changes():
         body = refused(getattr(client, method)(f"{URL}?expand=projects"), 400)
     assert body["errors"]["expand"][0]["code"] == "unknown_parameter"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_change_that_is_done_again_is_written_and_told(as_user, user, mailoutbox, monkeypatch):
+    save, in_the_way, old = User.save, [OperationalError("deadlock")], user.email
+    in_the_way[0].__cause__ = DeadlockDetected()
+
+    def late(self, **options):
+        save(self, **options)
+        if in_the_way:
+            raise in_the_way.pop()
+
+    monkeypatch.setattr(User, "save", late)
+
+    answer = as_user(user).patch(URL, {"first_name": "New", "email": "new@example.org"})
+
+    assert (answer.status_code, answer.json()["first_name"]) == (200, "New")
+    user.refresh_from_db()
+    assert (user.first_name, user.email) == ("New", "new@example.org")
+    assert old in [address for mail in mailoutbox for address in mail.to]

@@ -151,6 +151,18 @@ def test_who_logs_in_to_it_is_told_503_while_their_row_is_held(bounded, client):
     assert (page.status_code, page["Retry-After"]) == (503, "1")
 
 
+@on_postgresql
+def test_a_change_of_oneself_is_written_by_the_attempt_that_succeeds(as_user, locked):
+    client = as_user(locked.owner)
+    locked.note_the_log(client)
+    writing = InThread(partial(client.patch, f"{API}users/me/", {"first_name": "Renamed"}))
+    until(lambda: transactions.waiting)
+    locked.free()
+    assert writing.result().json()["first_name"] == "Renamed"
+    assert User.objects.get(pk=locked.owner.pk).first_name == "Renamed"
+    assert locked.events(client)
+
+
 # --- Whom they are in the way of ---
 
 

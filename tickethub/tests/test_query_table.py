@@ -27,7 +27,7 @@ MOST = {
     "POST auth/password/reset/": 1,
     "POST auth/password/reset/confirm/": 4,
     "GET users/me/": 1,
-    "PATCH users/me/": 9,
+    "PATCH users/me/": 10,
     "DELETE users/me/": 9,
     "GET users/": 3,
     "GET users/<uuid:pk>/": 2,
@@ -73,7 +73,7 @@ MOST = {
     "GET events/": 4,
 }
 ON_POSTGRESQL = {
-    "PATCH users/me/": 10,
+    "PATCH users/me/": 11,
     "POST projects/": 16,
     "DELETE projects/<str:pk>/": 45,
     "POST projects/<str:pk>/import/": 18,
