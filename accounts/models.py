@@ -84,7 +84,8 @@ class User(AbstractUser):
 
     def refresh_from_db(self, using=None, fields=None, **kwargs):
         super().refresh_from_db(using, fields, **kwargs)
-        self.note_loaded(fields)
+        read = {name: value for name, value in self.here().items() if fields is None or name in fields}
+        self.loaded = {**self.loaded, **read}
 
     def save(self, *, update_fields=None, **kwargs):
         """Save what was changed here, and nothing else: Django's password forms would write back a row as it was before
@@ -92,18 +93,20 @@ class User(AbstractUser):
         """
         ends_sessions = not self._state.adding and (self._password is not None or not self.is_active)
         if update_fields is None and not self._state.adding:
-            here = {field.attname for field in self._meta.concrete_fields} - self.get_deferred_fields()
-            update_fields = {name for name in here if name not in self.loaded or self.loaded[name] != vars(self)[name]}
+            here = self.here().items()
+            update_fields = {name for name, value in here if name not in self.loaded or self.loaded[name] != value}
         with transaction.atomic(savepoint=False):  # what shows this person elsewhere is told to the log with it
             super().save(update_fields=update_fields, **kwargs)
             if ends_sessions:
                 self.sessions.end()
-        self.note_loaded(update_fields)
+        # What was written may yet be undone with the transaction around it, so it is written again each time.
+        written = self.loaded if update_fields is None else update_fields
+        self.loaded = {name: value for name, value in self.loaded.items() if name not in written}
 
-    def note_loaded(self, fields):
-        """Note that the database has what is here, in these fields or in all (None)."""
-        names = {field.attname for field in self._meta.concrete_fields} if fields is None else set(fields)
-        self.loaded = {**self.loaded, **{name: value for name, value in vars(self).items() if name in names}}
+    def here(self):
+        """What stands here by field, the primary key aside and those that were not loaded."""
+        names = {field.attname for field in self._meta.concrete_fields if not field.primary_key}
+        return {name: value for name, value in vars(self).items() if name in names}
 
     def deactivate(self):
         """Close the account: nobody logs in with it again, and its tokens end."""

@@ -1,8 +1,11 @@
 """That who sets a password undoes nothing that happened to the account meanwhile."""
 
+from contextlib import suppress
+
 import pytest
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.contrib.auth.tokens import default_token_generator
+from django.db import transaction
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.encoding import force_bytes
@@ -133,3 +136,21 @@ def test_what_is_saved_by_name_is_what_changes_are_told_from(user):
     user.first_name = before
     user.save()
     assert User.objects.get(pk=user.pk).first_name == before
+
+
+def test_what_was_undone_is_saved_the_next_time(user):
+    user = User.objects.get(pk=user.pk)
+    user.first_name = "Other"
+    with suppress(ZeroDivisionError), transaction.atomic():
+        user.save()
+        raise ZeroDivisionError
+    user.save()
+    assert User.objects.get(pk=user.pk).first_name == "Other"
+
+
+def test_to_save_without_a_change_writes_nothing_then_nor_later(user):
+    user = User.objects.get(pk=user.pk)
+    user.save()
+    QuerySet(User).filter(pk=user.pk).update(is_active=False)
+    user.save()
+    assert not User.objects.get(pk=user.pk).is_active
