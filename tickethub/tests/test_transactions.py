@@ -65,8 +65,9 @@ def test_what_is_locked_is_tried_again(write):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_is_tried_for_a_while_alone(write, monkeypatch):
-    monkeypatch.setattr(transactions, "LOCKED_WITHIN", 0)
+@pytest.mark.parametrize(("bound", "value"), [("LOCKED_WITHIN", 0), ("MOST", 1)])
+def test_it_is_tried_for_a_while_and_by_so_many_alone(write, monkeypatch, bound, value):
+    monkeypatch.setattr(transactions, bound, value)
     with pytest.raises(OperationalError):
         write()
     assert write.tried == 1
@@ -80,14 +81,6 @@ def test_it_is_not_tried_again_by_a_process_that_ends(write):
             write()
     finally:
         threads.ending.clear()
-    assert write.tried == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_it_is_not_tried_again_where_as_many_wait_as_may(write, monkeypatch):
-    monkeypatch.setattr(transactions, "MOST", 1)
-    with pytest.raises(OperationalError):
-        write()
     assert write.tried == 1
 
 
