@@ -6,6 +6,7 @@ uv run pytest -c browser/pytest.ini browser [--screenshots FOLDER]
 import json
 import os
 import sqlite3
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,8 @@ from serving import ROOT, free_ports, settings_in
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium-headless-shell")
 PASSWORD = "a horse for the battery"
 WIDE = {"width": 1440, "height": 900}
+# What httpx needs though all is plain HTTP, made once: to load the certificates takes longer than most requests.
+BARE = {"trust_env": False, "verify": ssl.create_default_context()}
 
 expect.set_options(timeout=30_000)  # milliseconds, of a machine that may have much else to do
 
@@ -67,7 +70,7 @@ class Server:
 
     def is_ready(self):
         try:
-            return httpx.get(f"{self.url}/readyz", trust_env=False).status_code == 200
+            return httpx.get(f"{self.url}/readyz", **BARE).status_code == 200
         except httpx.TransportError:
             return False
 
@@ -127,7 +130,7 @@ class Api:
 
     def ask(self, method, path, **options):
         url = f"{self.url}/api/v1/{path}"
-        answer = httpx.request(method, url, headers=self.headers, trust_env=False, timeout=30, **options)
+        answer = httpx.request(method, url, headers=self.headers, timeout=30, **BARE, **options)
         return answer.raise_for_status().json() if answer.content else None
 
     def get(self, path, **params):
@@ -147,7 +150,7 @@ def register(url, first_name, last_name):
     """A new person, signed in."""
     name = f"{first_name.lower()}-{uuid.uuid4().hex[:6]}"
     names = {"first_name": first_name, "last_name": last_name, "username": name, "email": f"{name}@example.org"}
-    answer = httpx.post(f"{url}/api/v1/auth/register/", json={**names, "password": PASSWORD}, trust_env=False)
+    answer = httpx.post(f"{url}/api/v1/auth/register/", json={**names, "password": PASSWORD}, **BARE)
     return Api(url, answer.raise_for_status().json()["email"])
 
 

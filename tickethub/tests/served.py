@@ -64,11 +64,12 @@ def migrated():
 
 def wait_for(url, process):
     deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        assert process.poll() is None, "the server ended"
-        try:
-            if httpx.get(url).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.1)
+    with httpx.Client() as client:  # one, for each loads all certificates
+        while time.monotonic() < deadline:
+            assert process.poll() is None, "the server ended"
+            try:
+                if client.get(url).status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.1)
     raise AssertionError("the server did not answer in time")
