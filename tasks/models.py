@@ -21,7 +21,7 @@ from tasks.bulk import IDS, children_first, delete_all, take_off
 from tasks.expressions import IdsOf
 from tasks.tallies import TasksOfAssignee, are_kept
 from tickethub.errors import Overtaken
-from tickethub.models import TrackedModel, TrackedQuerySet, as_uuid, sum_of
+from tickethub.models import Among, TrackedModel, TrackedQuerySet, as_uuid, sum_of
 from tickethub.pool import PATIENT, set_bounds
 from tickethub.prepared import Prepared
 
@@ -71,12 +71,18 @@ class TaskQuerySet(InProjectQuerySet):
             return sum_of(TasksOfAssignee.objects.filter(**asked), "tasks") if are_kept() else None
         return sum_of(Board.objects.filter(**asked), models.F("last_number") - models.F("deleted"))
 
-    def ids_elsewhere(self):
-        """The assignments know an assignee's tasks."""
+    def found_elsewhere(self, place):
+        """The assignments know an assignee's tasks. Were the tasks asked for their project once more, PostgreSQL, which
+        takes one that is new for empty, would go through all of it for each assignment.
+        """
         asked = self.asked() if self.query.order_by == OF_ASSIGNEE else None
         if asked is None:
             return None
-        return Assignment.objects.filter(**asked).order_by("-created_at", "-task").values("task")
+        ids = Assignment.objects.filter(**asked).order_by("-created_at", "-task").values("task")[place]
+        found = self.model.objects.filter(
+            Among(models.F("assignments__task"), ids), assignments__user=asked["user__exact"]
+        )
+        return found.order_by(*OF_ASSIGNEE)
 
     def asked(self):
         """The conditions, `{lookup: value}`; None if there is one of anything but the project and the assignee."""

@@ -4,6 +4,7 @@ from itertools import batched
 
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
+from django.db.models.lookups import In
 from django.dispatch import Signal
 from uuid_utils.compat import uuid7
 
@@ -27,8 +28,8 @@ class TrackedQuerySet(models.QuerySet):
     def count_elsewhere(self):
         """The query by which another table gives the count of these rows; None where none does."""
 
-    def ids_elsewhere(self):
-        """The query by which another table gives their ids, in their order; None where none does."""
+    def found_elsewhere(self, place):
+        """The slice `place` of these rows by the ids that another table has in their order; None where none does."""
 
     def update(self, **values):
         with transaction.atomic():
@@ -172,6 +173,13 @@ class TrackedModel(UUIDModel):
         """
         if not type(self).objects.filter(pk=self.pk).locked().values_list("pk"):
             raise self.NotUpdated(f"{self._meta.verbose_name} {self.pk} was removed.")
+
+
+class Among(In):
+    """`IN` of a query, which PostgreSQL asks once: where it takes the rows for few it would ask it for each of them."""
+
+    def get_rhs_op(self, connection, rhs):
+        return f"= ANY(ARRAY{rhs})" if connection.vendor == "postgresql" else super().get_rhs_op(connection, rhs)
 
 
 def count_of(rows):

@@ -4,11 +4,11 @@ from functools import cache
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Count, Subquery, Window
+from django.db.models import Count, F, Subquery, Window
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 
-from tickethub.models import count_of
+from tickethub.models import Among, count_of
 from tickethub.prepared import LIMIT_OF_NUMBERS
 
 
@@ -94,18 +94,18 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
 
 
 def shown_first(view, rows, offset, limit):
-    if rows.ids_elsewhere() is not None:
-        return shown_from(view, rows, offset, limit)
-    return view.shown(rows)[offset : offset + limit]
+    place = slice(offset, offset + limit)
+    page = rows.found_elsewhere(place)
+    return view.shown(rows)[place] if page is None else view.shown(page)
 
 
 def shown_from(view, rows, offset, limit):
     """The ids of the page come first where all else would be put together like what is shown: on PostgreSQL what is
     skipped, on SQLite whatever is to be sorted; or where an index knows them without the rows.
     """
-    ids = rows.ids_elsewhere()
-    ids = rows.values("pk") if ids is None else ids
-    return view.shown(rows).filter(pk__in=ids[offset : offset + limit])
+    place = slice(offset, offset + limit)
+    page = rows.found_elsewhere(place)
+    return view.shown(rows.filter(Among(F("pk"), rows.values("pk")[place])) if page is None else page)
 
 
 @cache

@@ -3,11 +3,14 @@
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from projects.tests.factories import LabelFactory
+from tasks import making
 from tasks.models import Task
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
+AMONG = {"postgresql": "= ANY(ARRAY", "sqlite": "IN "}
 MOST = 5  # with the caller's own row, which the token is checked against
 
 
@@ -98,8 +101,44 @@ def test_on_the_board_the_first_of_many_are_found_by_their_ids(api, project, mak
             answer = api.get("/api/v1/tasks/", asked | {"ordering": ordering}).json()
         in_order = project.tasks.order_by(ordering).values_list("pk", flat=True)[:2]
         assert (answer["count"], [task["id"] for task in answer["results"]]) == (4, [str(pk) for pk in in_order])
-        ids_first = "LIMIT 3" in queries[-1]["sql"].partition('"tasks_task"."id" IN (SELECT')[2]
+        ids_first = "LIMIT 3" in queries[-1]["sql"].partition(f'"tasks_task"."id" {AMONG[connection.vendor]}(SELECT')[2]
         assert ids_first == ("position" in ordering or connection.vendor == "sqlite")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite keeps no statistics")
+@pytest.mark.parametrize("query", [{}, {"offset": 20}])
+def test_a_project_that_postgresql_takes_for_empty_is_not_gone_through_for_each_task(api, project, member, query):
+    TaskFactory(project__owner=member)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    made = {
+        "project": project,
+        "status": project.statuses.first(),
+        "created_at": timezone.now(),
+        "updated_at": timezone.now(),
+    }
+    tasks = [Task(title="child", **made) for _ in range(200)]
+    for task in tasks:
+        task.assignee_ids, task.label_ids = [member.pk], []
+    making.number(tasks)
+    making.place(tasks)
+    making.make_all(tasks)
+    with CaptureQueriesContext(connection) as queries:
+        page = api.get("/api/v1/tasks/", {"project": "PROJ", "assignee": "me", "limit": 20, **query}).json()
+    assert (page["count"], len(page["results"])) == (200, 20)
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")  # which it would do without by itself were there some more
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {queries[-1]['sql']}")
+        [[plan]] = cursor.fetchone()
+    assert max(rows_of(plan["Plan"])) <= 200 * (20 + 1), plan  # once for each that is shown at the most, and the next
+
+
+def rows_of(node):
+    """How many rows each node of a plan has looked at."""
+    left_out = [number for name, number in node.items() if name.startswith("Rows Removed by")]
+    yield node["Actual Loops"] * (node["Actual Rows"] + sum(left_out))
+    for each in node.get("Plans", ()):
+        yield from rows_of(each)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has other indexes of assignments")
