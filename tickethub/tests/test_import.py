@@ -20,6 +20,7 @@ from realtime.things import THINGS
 from tasks.models import Task, TaskRelation
 from tasks.tests.factories import TaskFactory
 from tickethub.env import BASE_DIR
+from tickethub.transfer import importing
 from tickethub.transfer.adf import as_markdown
 from tickethub.transfer.importing import take
 from tickethub.transfer.reading import FORMATS, read
@@ -335,3 +336,28 @@ def test_a_file_of_any_shape_is_taken_or_refused_in_words(project, ada, path):
                 json.dumps(report.as_data())
             except (Unreadable, Refused):
                 pass
+
+
+# --- What PostgreSQL knows of it ---
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite keeps no statistics")
+@pytest.mark.parametrize(("many", "dry_run", "known"), [(2, False, True), (3, False, False), (2, True, False)])
+def test_postgresql_knows_at_once_of_a_large_import(
+    project, ada, monkeypatch, django_capture_on_commit_callbacks, many, dry_run, known
+):
+    monkeypatch.setattr(importing, "MANY", many)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    with django_capture_on_commit_callbacks(execute=True):
+        take(read(native({}, {"comments": [{"body": "Hello"}]})), project, ada, dry_run=dry_run)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reltuples FROM pg_class WHERE relname IN ('tasks_task', 'comments_comment')")
+        assert all(rows > 0 for (rows,) in cursor.fetchall()) == known
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite keeps no statistics")
+def test_postgresql_looks_often_at_what_grows():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname FROM pg_class WHERE 'autovacuum_analyze_scale_factor=0.005' = ANY(reloptions)")
+        assert {name for (name,) in cursor.fetchall()} == {model._meta.db_table for model in importing.WRITTEN}

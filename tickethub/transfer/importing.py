@@ -4,7 +4,7 @@ from collections import Counter
 from itertools import batched
 from uuid import uuid5
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from rest_framework import serializers
 
@@ -20,6 +20,8 @@ from tickethub.transfer.report import Refused, Report, quoted
 from tickethub.transfer.rows import day, moment, text
 
 AT_ONCE = 500  # rows between two looks at the progress
+MANY = 1_000  # tasks, of which PostgreSQL is to know at once; of fewer it may find out by itself
+WRITTEN = [Task, Task.assignees.through, Task.labels.through, TaskRelation, Comment]
 COLOR = Label._meta.get_field("color").validators[0]
 LONGEST_TITLE = Task._meta.get_field("title").max_length
 
@@ -355,3 +357,15 @@ class Import:
             for some in batched(things, AT_ONCE):
                 write(some)
                 self.report.made[kind] += len(some)
+        if len(self.order) >= MANY:
+            transaction.on_commit(have_planner_know, robust=True)
+
+
+def have_planner_know():
+    """Have PostgreSQL look at how much there is now. It took the project for empty until autovacuum looks, and would
+    go through all of it for each of the tasks that a filter finds.
+    """
+    if connection.vendor == "postgresql":
+        tables = ", ".join(connection.ops.quote_name(model._meta.db_table) for model in WRITTEN)
+        with connection.cursor() as cursor:
+            cursor.execute(f"ANALYZE (SKIP_LOCKED) {tables}")  # what is locked is being looked at
