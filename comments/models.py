@@ -4,16 +4,13 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from projects.models import Project
+from projects.models import InProjectQuerySet
 from tasks.models import LONGEST_TEXT, Task
-from tickethub.models import TrackedModel, TrackedQuerySet
+from tickethub.models import TrackedModel
 
 
-class CommentQuerySet(TrackedQuerySet):
-    def visible_to(self, user):
-        if not user.is_authenticated:
-            return self.none()
-        return self.filter(task__project__in=Project.ids_of(user))
+class CommentQuerySet(InProjectQuerySet):
+    way = "task__project"
 
 
 class Comment(TrackedModel):

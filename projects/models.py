@@ -37,16 +37,16 @@ class Role(models.TextChoices):
 
 
 class InProjectQuerySet(TrackedQuerySet):
-    """Rows with a `project`, seen by its members."""
+    """Rows of a project, which `way` leads to, seen by its members."""
+
+    way = "project"
 
     def visible_to(self, user):
-        if not user.is_authenticated:
-            return self.none()
-        return self.filter(project__in=Project.ids_of(user))
+        return self.filter(**{f"{self.way}__in": Project.ids_of(user)}) if user.is_authenticated else self.none()
 
     def visible_in(self, project, user):
         """Those of one project, seen by `user`: the database looks at a membership once, and not for each row."""
-        return self.filter(project=Project.ids_of(user).filter(project=project)[:1])
+        return self.filter(**{self.way: Project.ids_of(user).filter(project=project)[:1]})
 
 
 class ProjectQuerySet(TrackedQuerySet):

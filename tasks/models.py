@@ -21,7 +21,7 @@ from tasks.bulk import IDS, children_first, delete_all, take_off
 from tasks.expressions import IdsOf
 from tasks.tallies import TasksOfAssignee, are_kept
 from tickethub.errors import Overtaken
-from tickethub.models import Among, TrackedModel, TrackedQuerySet, as_uuid, sum_of
+from tickethub.models import Among, TrackedModel, as_uuid, sum_of
 from tickethub.pool import PATIENT, set_bounds
 from tickethub.prepared import Prepared
 
@@ -346,11 +346,8 @@ def tasks_about_to_change(through, instance, action, reverse, pk_set):
     return rows.values("task")
 
 
-class TaskRelationQuerySet(TrackedQuerySet):
-    def visible_to(self, user):
-        if not user.is_authenticated:
-            return self.none()
-        return self.filter(source__project__in=Project.ids_of(user))
+class TaskRelationQuerySet(InProjectQuerySet):
+    way = "source__project"
 
 
 class TaskRelation(TrackedModel):
