@@ -14,7 +14,7 @@ from django.urls import set_script_prefix
 from rest_framework.permissions import SAFE_METHODS
 
 from tickethub.intake import CUT_OFF
-from tickethub.middleware import ProbeMiddleware
+from tickethub.logs import PROBES
 from tickethub.threads import LEAVING, in_thread, probes, threads, turn, writers
 
 logger = logging.getLogger(__name__)
@@ -102,7 +102,7 @@ def leave_out_body(response):
 
 
 def is_probe(scope):
-    return scope["path"] in ProbeMiddleware.PATHS
+    return scope["path"] in PROBES
 
 
 def is_write(scope):

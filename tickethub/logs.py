@@ -10,7 +10,7 @@ from rest_framework.throttling import BaseThrottle
 
 access_logger = logging.getLogger("tickethub.access")
 
-PROBES = {"healthz", "readyz", "metrics"}  # routes that are asked every few seconds
+PROBES = {"/healthz", "/readyz", "/metrics"}  # what is asked every few seconds
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
 # What may stand in a path: ids, keys and the names of the admin's pages. Anything else might be a token gone astray.
 NAME = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|[A-Z][A-Z0-9]{1,9}(-[0-9]{1,10})?|[0-9]{1,10}|json|yaml")
@@ -83,8 +83,7 @@ def user_of(request):
 
 def tell_access(request, response, seconds):
     """Log one line for a request that was answered."""
-    match = request.resolver_match
-    level = logging.DEBUG if match and match.url_name in PROBES else logging.INFO
+    level = logging.DEBUG if request.path_info in PROBES else logging.INFO
     if not access_logger.isEnabledFor(level):
         return
     size = response.headers.get("Content-Length", "")

@@ -71,13 +71,11 @@ class CacheControlMiddleware:
 class ProbeMiddleware:
     """Answer probes before the Host header is looked at: whoever probes a process names it by its address."""
 
-    PATHS = {"/healthz", "/readyz", "/metrics"}
-
     def __init__(self, get_response):
         self.get_response = get_response
 
     def __call__(self, request):
-        if request.path_info not in self.PATHS:
+        if request.path_info not in logs.PROBES:
             return self.get_response(request)
         try:
             request.resolver_match = resolve(request.path_info)
