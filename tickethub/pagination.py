@@ -1,10 +1,12 @@
 """Limit-offset pages that refuse nonsense."""
 
+from copy import copy
 from functools import cache
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Count, F, Subquery, Window
+from django.db.models.functions import Coalesce
 from rest_framework.exceptions import ValidationError
 from rest_framework.pagination import LimitOffsetPagination
 
@@ -28,6 +30,7 @@ def page_size(query_params):
     return min(asked, settings.MAX_PAGE_SIZE)
 
 
+FEW = 10_000  # rows, up to which it is better to sort all than to hope that a page of them comes soon
 FAR = 10_000  # rows to skip, from which on it is worth to ask first which of them need not be looked at
 
 
@@ -43,7 +46,8 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
     def paginate_queryset(self, queryset, request, view=None):
         """The page of a list, as the view's `shown` has its rows."""
         self.prepare(request)
-        if connection.vendor == "sqlite" and request.query_params.get("search") and not self.offset:
+        searched = request.query_params.get("search")
+        if connection.vendor == "sqlite" and searched and not self.offset:
             # SQLite has no index of words: it looks at every row, once for both rather than for each.
             found = list(queryset.values_list("pk", Window(Count("*")))[: self.limit])
             self.count = found[0][1] if found else 0
@@ -51,13 +55,11 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
         self.count = self.get_count(queryset)
         if self.offset >= self.count:
             return []
-        if self.count <= self.limit and not self.offset and connection.vendor == "postgresql":
-            # Of a few it is not told that it could stop early: it would look for them in the order of the list, past
-            # everything else, rather than by what they have in common. More may have come since they were counted.
-            rows = list(view.shown(queryset))
-        else:
-            apart = any(str(order) in view.apart for order in queryset.query.order_by[:1])
-            rows = list(self.how_to_show(apart)(view, queryset, self.offset, self.limit + 1))
+        # A search takes the longest to be made once more.
+        few = self.count <= (self.limit if searched else FEW) and connection.vendor == "postgresql"
+        apart = any(str(order) in view.apart for order in queryset.query.order_by[:1])
+        how = shown_of_few if few else self.how_to_show(apart)
+        rows = list(how(view, queryset, self.offset, self.limit + 1))
         # One more than the page, or it would seem to be the last one where others have come before it since the count.
         self.count = max(self.count, self.offset + len(rows))
         return rows[: self.limit]
@@ -99,13 +101,32 @@ def shown_first(view, rows, offset, limit):
     return view.shown(rows)[place] if page is None else view.shown(page)
 
 
-def shown_from(view, rows, offset, limit):
+def shown_from(view, rows, offset, limit, in_order=lambda rows: rows):
     """The ids of the page come first where all else would be put together like what is shown: on PostgreSQL what is
     skipped, on SQLite whatever is to be sorted; or where an index knows them without the rows.
     """
     place = slice(offset, offset + limit)
     page = rows.found_elsewhere(place)
-    return view.shown(rows.filter(Among(F("pk"), rows.values("pk")[place])) if page is None else page)
+    if page is None:
+        page = rows.filter(Among(F("pk"), in_order(rows).values("pk")[place]))
+    return view.shown(page)
+
+
+def shown_of_few(view, rows, offset, limit):
+    """As `shown_from`, by a sort of all of them. Told by an index that it could stop early, PostgreSQL would look for
+    them in the order of the list, past everything else, and may come upon them late.
+    """
+    return shown_from(view, rows, offset, limit, sorted_anew)
+
+
+def sorted_anew(rows):
+    """The same rows in the same order, by what no index has."""
+    first, *others = rows.query.order_by
+    if isinstance(first, str):
+        first = F(first[1:]).desc() if first.startswith("-") else F(first).asc()
+    first = copy(first)
+    first.expression = Coalesce(first.expression, first.expression)
+    return rows.order_by(first, *others)
 
 
 @cache
