@@ -38,7 +38,11 @@ missing = [
             JWT_SIGNING_KEY and (len(JWT_SIGNING_KEY) < 32 or JWT_SIGNING_KEY == SECRET_KEY),
             "JWT_SIGNING_KEY (32 characters or more, not those of SECRET_KEY; left out, it is derived from that)",
         ),
-        (0 < len(METRICS_TOKEN) < 16, "METRICS_TOKEN (16 characters or more, or none at all)"),
+        (
+            # A header that has others is read as another one than was sent: it would never fit.
+            METRICS_TOKEN and (len(METRICS_TOKEN) < 16 or not METRICS_TOKEN.isascii()),
+            "METRICS_TOKEN (16 ASCII characters or more, or none at all)",
+        ),
         (not ALLOWED_HOSTS, "ALLOWED_HOSTS (the host names it is reached by, comma-separated)"),
         (
             PUBLIC_URL and ALLOWED_HOSTS and not DEBUG and not env.is_of(PUBLIC_URL, ALLOWED_HOSTS),

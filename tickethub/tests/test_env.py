@@ -284,6 +284,14 @@ def test_the_key_of_the_tokens_is_long_and_another_than_the_secret(key):
     assert key == "short" or key not in command.stderr
 
 
+@pytest.mark.parametrize("token", ["short", "ein-langer-schlüssel"])
+def test_the_token_for_the_metrics_is_long_and_fits_into_a_header(token):
+    command = run("manage.py", "check", **PRODUCTION, METRICS_TOKEN=token)
+
+    assert command.returncode == 1
+    assert "METRICS_TOKEN" in command.stderr
+
+
 def test_a_command_says_what_is_wrong_in_one_line():
     command = run("manage.py", "migrate", **PRODUCTION, PAGE_SIZE="many")
 
