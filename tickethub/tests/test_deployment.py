@@ -85,6 +85,10 @@ def test_nginx_waits_longer_than_a_socket_is_silent():
     assert seconds("proxy_send_timeout") > settings.WEBSOCKET["ROOM_WITHIN"]
 
 
+def test_nginx_leaves_the_etags_strong():
+    assert re.search(r"^    gzip off;$", NGINX, re.M)
+
+
 def test_nginx_lets_nobody_say_where_the_application_stands():
     assert 'proxy_set_header Daphne-Root-Path "";' in NGINX
 
