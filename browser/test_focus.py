@@ -70,6 +70,23 @@ def test_the_views_keep_the_focus_when_what_had_it_goes(world, related, open_bro
             expect(main).to_be_focused()
 
 
+def test_a_card_s_box_is_checked_and_unchecked_by_key_and_lifts_nothing(world, open_browser):
+    world.task("First")
+    page = open_browser(world.ada, world.path)
+    box = page.get_by_role("checkbox", name=f"Select {world.key}-1")
+    selected = page.get_by_role("region", name="Selected tasks")
+    box.press("Space")
+    expect(selected).to_be_visible()
+    expect(box).to_be_focused()
+
+    world.bruno.patch(f"tasks/{world.key}-1/", priority="low")
+    expect(page.locator(".card")).to_contain_text("Priority: low")
+    page.keyboard.press("Space")
+
+    expect(selected).to_be_hidden()
+    expect(page.locator(".lifted")).to_have_count(0)
+
+
 def test_a_note_waits_for_who_is_at_it_and_each_is_heard_once(world, open_browser):
     world.task("First")
     page = open_browser(world.ada)

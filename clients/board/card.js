@@ -59,9 +59,9 @@ export function paint(card, task, store, selection, children) {
     (labels.length > 0 || foot.length > 0) &&
       h("div.foot", labels.slice(0, LABELS).map(chip), labels.length > LABELS && `+${labels.length - LABELS}`, foot),
   ];
-  const hadFocus = card.contains(document.activeElement);
+  const focused = card.contains(document.activeElement) ? document.activeElement.className : null;
   card.replaceChildren(...parts.filter(Boolean));
-  if (hadFocus) link.focus({ preventScroll: true });
+  if (focused !== null) ((focused === "pick" && box) || link).focus({ preventScroll: true });
 }
 
 /** Let a card, or a row, show for a while that somebody has just changed it. */
