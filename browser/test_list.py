@@ -1,5 +1,8 @@
 """The list with the API's filters, its state in the address, and changes in bulk."""
 
+import re
+
+import pytest
 from playwright.sync_api import expect
 
 
@@ -107,6 +110,17 @@ def test_another_date_takes_the_place_of_the_one_in_the_address(world, open_brow
 
     expect(rows(page)).to_have_text(["Soon"])
     assert page.url.count("due_before") == 1
+
+
+@pytest.mark.parametrize(("zone", "last"), [("Pacific/Kiritimati", "2026-03-19"), ("Pacific/Pago_Pago", "2026-03-17")])
+def test_a_week_is_that_of_the_person_s_own_calendar(world, open_browser, zone, last):
+    page = open_browser(world.ada, f"{world.path}list/", timezone_id=zone)
+    page.clock.set_fixed_time("2026-03-10T10:30:00Z")
+
+    page.locator("summary", has_text="Due").click()
+    page.get_by_role("checkbox", name="Within a week").check()
+
+    expect(page).to_have_url(re.compile(f"due_before={last}"))
 
 
 def test_many_tasks_are_changed_and_deleted_at_once(world, open_browser, picture):

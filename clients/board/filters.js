@@ -25,7 +25,12 @@ export function matcher(filters, store) {
     );
 }
 
-const inAWeek = () => new Date(Date.now() + 8 * 24 * 3600 * 1000).toISOString().slice(0, 10);
+/** The first day that is not within a week, by this person's calendar, as all else that says when something is due. */
+function inAWeek() {
+  const day = new Date();
+  day.setDate(day.getDate() + 8);
+  return [day.getFullYear(), day.getMonth() + 1, day.getDate()].map((part) => String(part).padStart(2, "0")).join("-");
+}
 
 /** Make the bar; call its `draw` when the project or the address has changed. */
 export function filterBar(store) {
