@@ -68,6 +68,23 @@ def test_a_search_that_was_just_typed_closes_no_dialog(world, open_browser):
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def test_back_takes_what_is_no_longer_searched_out_of_its_box(world, open_browser):
+    world.task("One bolt", priority="low")
+    world.task("Another")
+    page = open_browser(world.ada, world.path)
+    search = page.get_by_role("searchbox")
+    page.locator("summary", has_text="Priority").click()
+    page.get_by_role("checkbox", name="Low").check()
+    search.press_sequentially("bolt ")
+    expect(page).to_have_url(re.compile("search=bolt"))
+    expect(search).to_have_value("bolt ")
+
+    page.go_back()
+
+    expect(page.locator(".card")).to_have_count(2)
+    expect(search).to_have_value("")
+
+
 def test_a_list_that_could_not_be_loaded_anew_stays_and_can_be_tried_again(world, open_browser):
     world.task("Old name")
     page = open_browser(world.ada, f"{world.path}list/")

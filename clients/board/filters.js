@@ -39,7 +39,15 @@ export function filterBar(store) {
     placeholder: "Search",
     "aria-label": "Search tasks",
     "data-shortcut": "/",
-    oninput: later(TYPING, () => set("search", search.value.trim() ? [search.value.trim()] : [], true)),
+    oninput: () => {
+      isTyping = true;
+      find();
+    },
+  });
+  let isTyping = false; // what is not in the address yet
+  const find = later(TYPING, () => {
+    isTyping = false;
+    set("search", search.value.trim() ? [search.value.trim()] : [], true);
   });
   const clear = h("button.link", { onclick: () => (go({ filters: {} }), search.focus()) }, "Clear");
   const order = h("span.order");
@@ -85,7 +93,8 @@ export function filterBar(store) {
     focus: () => search.focus(),
     draw() {
       const { filters, view, ordering } = current();
-      if (document.activeElement !== search) search.value = filters.search?.[0] ?? "";
+      const [words = ""] = filters.search ?? [];
+      if (!isTyping && search.value.trim() !== words.trim()) search.value = words;
       for (const summary of menus.querySelectorAll("summary")) {
         const number = (filters[summary.dataset.filter] ?? []).length;
         summary.classList.toggle("on", number > 0);
