@@ -246,6 +246,32 @@ def test_an_open_task_names_the_page_and_back_leaves_its_dialogs(world, drawer):
     expect(drawer).to_have_title(f"{world.project['name']} · TicketHub")
 
 
+def test_a_task_that_is_opened_before_its_event_came_is_shown_once_it_has(world, open_browser):
+    page = open_browser(world.ada)
+    kept = []
+
+    def hold(line):
+        server = line.connect_to_server()
+        server.on_message(lambda frame: kept.append(frame) if '"task.created"' in frame else line.send(frame))
+        kept.append(line)
+
+    page.route_web_socket("**/ws/v1/", hold)
+    page.goto(world.path)
+    expect(page.get_by_role("status").filter(has_text="Loading")).to_have_count(0)
+    page.get_by_role("button", name="New task", exact=True).click()
+    page.get_by_label("Title").fill("Fix the gate")
+    page.get_by_role("button", name="Make the task").click()
+    page.get_by_role("button", name="Open", exact=True).click()
+    drawer = page.get_by_role("complementary")
+    expect(drawer).to_contain_text("There is no")
+
+    line, event = kept
+    line.send(event)
+
+    expect(drawer.get_by_label("Title")).to_have_value("Fix the gate")
+    expect(drawer).to_be_focused()
+
+
 def test_a_task_is_related_by_its_title_and_what_is_refused_stays_written(world, drawer):
     for title in ("Buy oil", "Twice", "Twice"):
         world.task(title)

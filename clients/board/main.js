@@ -172,7 +172,9 @@ class App {
 
   #openTask(key) {
     const { store, drawer } = this.opened;
-    if ((drawer?.key ?? null) === key) return;
+    const isHereNow = drawer && !drawer.id && store.taskOfKey(key); // its event came after the link to it
+    if ((drawer?.key ?? null) === key && !isHereNow) return;
+    const isElsewhere = isHereNow && !drawer.element.contains(document.activeElement);
     drawer?.element.remove();
     this.opened.drawer = key ? { ...openDrawer(store, key), key } : null;
     this.#cover();
@@ -182,7 +184,7 @@ class App {
       return;
     }
     document.body.append(this.opened.drawer.element);
-    this.opened.drawer.element.focus();
+    if (!isElsewhere) this.opened.drawer.element.focus();
   }
 
   /** What an open task covers is out of reach of keys, too. */
@@ -205,6 +207,7 @@ class App {
     selection.narrow(matcher(current().filters, store)); // others may have changed what the filters hide
     view.draw(ids);
     drawer?.draw();
+    if (drawer) this.#openTask(drawer.key);
     selection.draw();
   }
 
