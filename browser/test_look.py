@@ -114,6 +114,20 @@ def test_a_narrow_screen_has_room_for_all_of_it(world, open_browser, picture):
     picture(page, "narrow-board")
 
 
+def test_a_low_window_shows_all_that_can_be_chosen(world, open_browser):
+    world.task("One")
+    for number in range(12):
+        world.ada.post("labels/", project=world.project["id"], name=f"label {number:02}", color="#d73a4a")
+    page = open_browser(world.ada, world.path, viewport={"width": 568, "height": 320})
+    labels = page.locator(".filters details", has_text="Label")
+    labels.locator("summary").click()
+    panel = labels.locator(".panel").bounding_box()
+    assert panel["y"] + panel["height"] <= 320
+    page.mouse.move(panel["x"] + 20, panel["y"] + 20)
+    page.mouse.wheel(0, 1000)
+    expect(labels.get_by_label("label 11")).to_be_in_viewport(ratio=1)
+
+
 @pytest.mark.parametrize("width", [320, 390, 720, 800, 870, 960])
 def test_a_long_name_of_a_project_makes_no_page_wider_than_its_window(ada, bruno, open_browser, picture, width):
     world = World(ada, bruno, key=f"L{uuid.uuid4().hex[:9]}".upper())

@@ -143,6 +143,8 @@ export function priorityIcon(priority) {
   return svg;
 }
 
+const EDGE = 8; // pixels, of the window, that a panel leaves free
+
 /**
  * A button whose panel opens below it; `draw()` gives what is in it, each time. `says` is for who hears its name.
  *
@@ -185,9 +187,13 @@ export function option(details, act, words, kind = "") {
 /** Keep a panel within the window. */
 function place(panel) {
   panel.classList.remove("to-left", "to-top");
+  panel.style.maxHeight = "";
   const { right, bottom, height } = panel.getBoundingClientRect();
-  panel.classList.toggle("to-left", right > innerWidth - 8);
-  panel.classList.toggle("to-top", bottom > innerHeight - 8 && height < innerHeight / 2);
+  panel.classList.toggle("to-left", right > innerWidth - EDGE);
+  panel.classList.toggle("to-top", bottom > innerHeight - EDGE && height < innerHeight / 2);
+  if (panel.closest(".scroll")) return; // which grows with it; the window does not scroll
+  const beyond = panel.getBoundingClientRect().bottom - innerHeight + EDGE;
+  if (beyond > 0) panel.style.maxHeight = `${height - beyond}px`;
 }
 
 // Enter and Escape that end what an input method composes are for that alone.
