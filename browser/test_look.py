@@ -128,6 +128,14 @@ def test_a_low_window_shows_all_that_can_be_chosen(world, open_browser):
     expect(labels.get_by_label("label 11")).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.parametrize("view", ["", "list/"])
+def test_a_window_enlarged_four_times_has_room_for_a_task(world, open_browser, view):
+    world.task("One with a title of two lines")
+    page = open_browser(world.ada, world.path + view, viewport={"width": 320, "height": 256})
+    page.get_by_role("link", name="One").focus()
+    expect(page.locator(".card, tbody tr")).to_be_in_viewport(ratio=0.95)
+
+
 @pytest.mark.parametrize("width", [320, 390, 720, 800, 870, 960])
 def test_a_long_name_of_a_project_makes_no_page_wider_than_its_window(ada, bruno, open_browser, picture, width):
     world = World(ada, bruno, key=f"L{uuid.uuid4().hex[:9]}".upper())
