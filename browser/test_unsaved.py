@@ -89,6 +89,32 @@ def test_a_comment_whose_answer_is_lost_is_kept_until_it_is_seen(world, drawer):
     expect(box).to_have_value("")
 
 
+def test_an_edit_of_a_comment_is_kept_until_it_is_saved_or_cancelled(world, drawer):
+    comment = world.ada.post("comments/", task=world.now(1)["id"], body="Oil it.")
+    item = drawer.locator("li.comment")
+    body = drawer.get_by_label("Comment, in Markdown", exact=True)
+    item.get_by_role("button", name="Edit").click()
+    body.fill("Oil it, and its hinges.")
+    drawer.keyboard.press("Escape")
+    expect(body).to_have_count(0)
+    drawer.reload()
+    world.ada.patch(f"comments/{comment['id']}/", body="Paint it.")
+    expect(item).to_contain_text("Paint it.")
+
+    item.get_by_role("button", name="Edit").click()
+    expect(body).to_have_value("Oil it, and its hinges.")
+    drawer.get_by_role("button", name="Save").click()
+    expect(drawer.get_by_role("alert").filter(has_text="in another window")).to_be_visible()
+    drawer.get_by_role("button", name="Save").click()
+    expect(item).to_contain_text("Oil it, and its hinges.")
+
+    item.get_by_role("button", name="Edit").click()
+    body.fill("No.")
+    drawer.get_by_role("button", name="Cancel", exact=True).click()
+    item.get_by_role("button", name="Edit").click()
+    expect(body).to_have_value("Oil it, and its hinges.")
+
+
 def test_a_comment_is_told_from_an_older_one_of_the_same_words(world, drawer):
     world.ada.post("comments/", task=world.now(1)["id"], body="Done.")
     box, again = drawer.get_by_label("Write a comment"), drawer.get_by_role("button", name="Try again")

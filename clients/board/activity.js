@@ -117,19 +117,18 @@ export function activity(store, id) {
   }
 
   function edit(comment) {
-    dialog(
-      "Edit the comment",
-      h("textarea", { name: "body", rows: 8, "aria-label": "Comment, in Markdown", value: comment.body }),
-      {
-        act: async ({ body }, signal) => {
-          const now = comments.get(comment.id) ?? comment;
-          const isOther = now.body !== comment.body && now.body !== body;
-          comment = now;
-          if (isOther) throw Object.assign(new Error("collision"), { detail: elsewhere(now.body) });
-          keep(await store.request("PATCH", `comments/${comment.id}/`, { json: { body }, signal }));
-        },
+    const base = h("input", { type: "hidden", name: "base", value: comment.body }); // what this edit rests on
+    const area = h("textarea", { name: "body", rows: 8, "aria-label": "Comment, in Markdown", value: comment.body });
+    dialog("Edit the comment", [base, area], {
+      draft: draftOf("edit", store, comment.id),
+      act: async ({ body }, signal) => {
+        const now = (comments.get(comment.id) ?? comment).body;
+        const isOther = now !== base.value && now !== body;
+        base.value = now;
+        if (isOther) throw Object.assign(new Error("collision"), { detail: elsewhere(now) });
+        keep(await store.request("PATCH", `comments/${comment.id}/`, { json: { body }, signal }));
       },
-    );
+    });
   }
 
   const elsewhere = (body) => `You changed it in another window meanwhile. Save again to replace this: ${body}`;
