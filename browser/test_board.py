@@ -189,3 +189,17 @@ def test_who_may_only_look_cannot_lift_a_card(world, open_browser, role):
 
     expect(page.locator(".card.lifted")).to_have_count(0 if role == "viewer" else 1)
     expect(page.get_by_role("button", name="New task", exact=True)).to_have_count(0 if role == "viewer" else 1)
+
+
+@pytest.mark.parametrize("view", ["", "list/"])
+def test_a_board_that_stays_open_overnight_tells_what_is_late_by_then(world, open_browser, view):
+    world.task("Fix the gate", due_date="2026-03-10")
+    page = open_browser(world.ada)
+    page.clock.install(time="2026-03-10T12:00:00")
+    page.goto(world.path + view)
+    task = page.locator(".card, tbody tr")
+    expect(task).to_contain_text("Due Mar 10")
+
+    page.clock.fast_forward("24:00:00")
+
+    expect(task).to_contain_text("Overdue: Mar 10")

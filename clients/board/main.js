@@ -72,6 +72,9 @@ class App {
       if (drawer && !drawer.contains(document.activeElement)) drawer.focus();
     });
     document.addEventListener("keydown", (event) => this.#shortcut(event));
+    let today = new Date().toDateString();
+    const turn = () => today !== (today = new Date().toDateString()) && this.opened?.isReady && this.#draw(null);
+    setInterval(turn, 60_000); // what was due today is late tomorrow, on a page that stays open, too
     this.route();
   }
 
