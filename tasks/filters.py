@@ -58,9 +58,14 @@ def makers(request):
     return User.objects.visible_to(request.user) | User.objects.filter(Exists(made))
 
 
+def statuses(request):
+    """Those that the caller sees, as rows: one slug may be that of a status in each of many projects."""
+    return visible(Status)(request).values_list("pk", "slug", "project_id", named=True)
+
+
 class TaskFilter(InProjectFilter):
     status = filters.ModelMultipleChoiceFilter(
-        queryset=visible(Status), method="with_status", to_field_name="slug", help_text="Slugs; repeatable."
+        queryset=statuses, method="with_status", to_field_name="slug", help_text="Slugs; repeatable."
     )
     status_category = filters.MultipleChoiceFilter(
         choices=Status.Category, method="with_category", help_text="Repeatable."
@@ -93,7 +98,8 @@ class TaskFilter(InProjectFilter):
 
     def with_status(self, queryset, name, values):
         project = self.form.cleaned_data.get("project")
-        return queryset.filter(status__in=[row for row in values if project is None or row.project_id == project.pk])
+        of_project = [row.pk for row in values if project is None or row.project_id == project.pk]
+        return queryset.filter(status__in=of_project)
 
     def with_category(self, queryset, name, values):
         statuses = Status.objects.filter(category__in=values).values_list("pk", flat=True)
