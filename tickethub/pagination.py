@@ -46,8 +46,7 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
     def paginate_queryset(self, queryset, request, view=None):
         """The page of a list, as the view's `shown` has its rows."""
         self.prepare(request)
-        searched = request.query_params.get("search")
-        if connection.vendor == "sqlite" and searched and not self.offset:
+        if connection.vendor == "sqlite" and request.query_params.get("search") and not self.offset:
             # SQLite has no index of words: it looks at every row, once for both rather than for each.
             found = list(queryset.values_list("pk", Window(Count("*")))[: self.limit])
             self.count = found[0][1] if found else 0
@@ -55,11 +54,15 @@ class StrictLimitOffsetPagination(LimitOffsetPagination):
         self.count = self.get_count(queryset)
         if self.offset >= self.count:
             return []
-        # A search takes the longest to be made once more.
-        few = self.count <= (self.limit if searched else FEW) and connection.vendor == "postgresql"
-        apart = any(str(order) in view.apart for order in queryset.query.order_by[:1])
-        how = shown_of_few if few else self.how_to_show(apart)
-        rows = list(how(view, queryset, self.offset, self.limit + 1))
+        few = self.count <= FEW and connection.vendor == "postgresql"
+        if few and self.count <= self.limit and not self.offset:  # more may have come since they were counted
+            rows = view.shown(queryset)
+        elif few and not request.query_params.get("search"):  # which takes the longest to be done once more
+            rows = shown_of_few(view, queryset, self.offset, self.limit + 1)
+        else:
+            apart = any(str(order) in view.apart for order in queryset.query.order_by[:1])
+            rows = self.how_to_show(apart)(view, queryset, self.offset, self.limit + 1)
+        rows = list(rows)
         # One more than the page, or it would seem to be the last one where others have come before it since the count.
         self.count = max(self.count, self.offset + len(rows))
         return rows[: self.limit]

@@ -14,6 +14,12 @@ def look_often(apps, schema_editor):
             schema_editor.execute(f'ALTER TABLE {table} SET (autovacuum_analyze_scale_factor = 0.005)')
 
 
+def look_as_always(apps, schema_editor):
+    if schema_editor.connection.vendor == 'postgresql':
+        for table in TABLES:
+            schema_editor.execute(f'ALTER TABLE {table} RESET (autovacuum_analyze_scale_factor)')
+
+
 def know_statuses(apps, schema_editor):
     """Have PostgreSQL know that all tasks of a status are of one project. It took the tasks of both for a part of a part,
     and read all that are done rather than ask which of somebody's few are.
@@ -27,12 +33,6 @@ def know_statuses(apps, schema_editor):
 def forget_statuses(apps, schema_editor):
     if schema_editor.connection.vendor == 'postgresql':
         schema_editor.execute('DROP STATISTICS IF EXISTS status_of_project')
-
-
-def look_as_always(apps, schema_editor):
-    if schema_editor.connection.vendor == 'postgresql':
-        for table in TABLES:
-            schema_editor.execute(f'ALTER TABLE {table} RESET (autovacuum_analyze_scale_factor)')
 
 
 class Migration(migrations.Migration):
