@@ -114,7 +114,9 @@ def description_at(address):
 
 VERSION = "v1"
 DESCRIPTION = description_at(settings.PUBLIC_URL)
-info = openapi.Info(title="TicketHub", default_version=VERSION, description=DESCRIPTION, license=openapi.License("MIT"))
+# By the first schema of OpenAPI 3.1, which some tools still go by, a name alone will not do.
+LICENSE = openapi.License("MIT", url="https://opensource.org/license/mit")
+info = openapi.Info(title="TicketHub", default_version=VERSION, description=DESCRIPTION, license=LICENSE)
 
 
 SECURITY = {"Bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT", "description": "The access token."}}

@@ -120,7 +120,7 @@ def test_its_pages_are_served(client, page):
 
 def test_it_says_what_this_is_and_how_to_begin():
     assert SCHEMA["info"]["title"] == "TicketHub"
-    assert SCHEMA["info"]["license"] == {"name": "MIT"}
+    assert SCHEMA["info"]["license"] == {"name": "MIT", "url": "https://opensource.org/license/mit"}
     calls = ["auth/register/", "auth/token/", "projects/", "tasks/", "/ws/v1/"]
     assert all(call in SCHEMA["info"]["description"] for call in calls)
     assert SCHEMA["securityDefinitions"]["Bearer"]["name"] == "Authorization"
