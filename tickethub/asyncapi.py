@@ -34,7 +34,7 @@ ANSWERS = {
     "subscribe": ["subscribed", "resync", "error"],
     "unsubscribe": ["unsubscribed", "error"],
 }
-TOLD = ["event", "unsubscribed", "ping", "error"]  # without being asked
+TOLD = ["event", "resync", "unsubscribed", "ping", "error"]  # without being asked
 
 
 def frame(kind, fields, optional):

@@ -41,6 +41,12 @@ def check_heard(frame):
     validator(frame["event"] if frame["type"] == "event" else frame["type"]).validate(frame)
 
 
+def check_told(frame):
+    """Assert that a frame of the server is one of those that it sends without being asked."""
+    told = DESCRIPTION["operations"]["tell"]["messages"]
+    assert frame["type"] in {each["$ref"].split("/")[-1] for each in told}
+
+
 def check_said(frame, answer):
     """Assert that a frame of a client which the server understood is as described, and that it was so answered."""
     if answer["type"] == "error" and answer["code"] in REFUSALS:

@@ -16,6 +16,7 @@ from realtime import bell, reader
 from realtime.frames import Place
 from realtime.models import Event, Stream
 from realtime.tests.conftest import newest, open_line, token_of
+from realtime.tests.described import check_told
 from tasks.tests.factories import TaskFactory
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -279,7 +280,9 @@ async def test_a_restored_backup_sends_everybody_to_load_anew(hub, project, ada)
 
     async with open_line(ada, project="AB") as line:
         await in_db(restore)()
-        assert await line.hear(timeout=2.5) == {"type": "resync", "project": str(project.pk)}
+        told = await line.hear(timeout=2.5)
+    assert told == {"type": "resync", "project": str(project.pk)}
+    check_told(told)
 
 
 async def test_events_pruned_before_they_were_read_mean_loading_anew(hub, project, ada, monkeypatch):
