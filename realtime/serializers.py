@@ -12,7 +12,11 @@ class EventSerializer(serializers.ModelSerializer):
     cursor = ComposedField(
         columns=["seq", "nonce"], compose=Event.cursor_of, help_text="Where to go on after this event. Opaque."
     )
-    actor = serializers.UUIDField(source="actor_id", allow_null=True, help_text="Who did it, null outside the API.")
+    actor = serializers.UUIDField(
+        source="actor_id",
+        allow_null=True,
+        help_text="Who did it, in the API or the admin; null for what nobody asked for.",
+    )
 
     class Meta:
         model = Event
