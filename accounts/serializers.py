@@ -180,7 +180,7 @@ class TokenRefreshSerializer(serializers.Serializer):
         min_length=16,
         max_length=64,
         trim_whitespace=False,
-        help_text="Random, and another one for each token: who sends both again gets the same answer.",
+        help_text="Random, another for each token: sent with it again, it gives the next pair anew, till that is used.",
     )
 
     def validate(self, attrs):
