@@ -84,7 +84,7 @@ export interface Relation {
 export interface Comment {
   id: string;
   task: string;
-  author: string | null;
+  author: string;
   body: string;
   edited_at: string | null;
   created_at: string;

@@ -134,6 +134,7 @@ function describe(event: Event): string {
 }
 
 const comment = (event: EventOf<"comment">): Comment | null => event.object;
+const author = ({ author }: Comment): string => author;
 const things: readonly Thing[] = THINGS;
 const mixed: Array<Things[Thing]> = [] as Array<Project | Membership | Status | Label | Task | Relation | Comment>;
 const people = (rows: Record<string, Membership>): User[] => Object.values(rows).map(({ user }) => user);
