@@ -43,7 +43,7 @@ def test_it_says_where_to_go_and_how_to_log_in_and_serves(served, port, capsys):
     assert os.environ["PUBLIC_URL"] == f"http://localhost:{port}"
     for address in ("/", "/swagger/", "/redoc/", "/admin/", "/api/v1/"):
         assert f"http://localhost:{port}{address}" in said
-    assert f"ws://localhost:{port}/ws/v1/" in said
+    assert f"  ws://localhost:{port}/ws/v1/        live updates\n" in said  # below the others
     assert "/silk/" not in said
     assert "  ada@example.com (staff)\n  bruno@example.com\n" in said
     assert filling.PASSWORD in said

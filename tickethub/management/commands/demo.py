@@ -17,7 +17,7 @@ TicketHub is at {url}/
   {url}/swagger/    the API: read it and try it
   {url}/redoc/      the API: read it
   {url}/api/v1/     where the API stands
-  {live}/ws/v1/       live updates
+  {live}/ws/v1/        live updates
   {url}/admin/      the administration, for staff
   {url}/silk/       what each request cost, for staff
 
