@@ -65,10 +65,10 @@ def before_delete(sender, instance, origin, **kwargs):
 
 @receiver(m2m_changed, sender=Task.assignees.through)
 @receiver(m2m_changed, sender=Task.labels.through)
-def on_relation(sender, instance, action, reverse, pk_set, **kwargs):
+def on_relation(sender, instance, action, reverse, pk_set, raw, **kwargs):
     """Tell of tasks whose assignees or labels change. A clear from the far side was taken apart by the model."""
     stage, _, verb = action.partition("_")
-    if reverse and verb == "clear":
+    if raw or (reverse and verb == "clear"):
         return
     tasks = Task.objects.filter(pk__in=pk_set) if reverse else [instance]
     for task in tasks:

@@ -207,6 +207,7 @@ IMPORT_MAX_ROWS = 50_000  # of such a file: what is made of them takes far more 
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the admin's page of a task with its comments
 
 TIME_ZONE = "UTC"  # or the API would show local offsets
+SERIALIZATION_MODULES = {"jsonl": "tickethub.dumps"}  # of dumpdata and loaddata
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
