@@ -46,7 +46,7 @@ def check_objects():
         sample = keys[:: max(1, len(keys) // SAMPLE)]
         for row in model.objects.filter(pk__in=sample):
             events = Event.objects.filter(**thing.about(row), object_id=row.pk)
-            if not thing.task_id:
+            if "task_id" not in thing.paths:
                 events = events.filter(seq__lt=SET_UP)
             newest, shown = events.order_by("seq").last(), thing.show(row.pk)
             check(newest and newest.object == shown, f"{thing.name} is {shown}; the log: {newest and newest.object}")

@@ -90,7 +90,7 @@ def note_before(model, pk):
 def tell(row, verb):
     """Write the event of a row that was just created, updated or deleted, or add to the one this request wrote."""
     thing, ledger = THINGS[type(row)], Ledger.current()
-    if ledger.has_told_the_end_of(Project, thing.project_id(row)):  # which stands for all in it
+    if ledger.has_told_the_end_of(Project, thing.paths["project_id"](row)):  # which stands for all in it
         return
     if verb != "created" and ledger.has_told_the_end_of(type(row), row.pk):  # on the way to which it lost its parent
         return

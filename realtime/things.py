@@ -1,11 +1,9 @@
 """What the log tells of: each tracked model, its name in event types, and how the API shows it."""
 
-from dataclasses import dataclass
 from functools import cached_property
 from operator import attrgetter
 
 import orjson
-from django.db import models
 
 from comments.models import Comment
 from comments.serializers import CommentSerializer
@@ -24,17 +22,14 @@ class SharedProjectSerializer(ProjectSerializer):
         fields = [name for name in ProjectSerializer.Meta.fields if name != "role"]
 
 
-@dataclass
 class Thing:
-    """How one model is told of."""
+    """How one model is told of. `paths` lead from a row to what it concerns, by the column of an event that has it."""
 
-    name: str
-    rows: models.QuerySet
-    serializer: type
-    project_id: attrgetter
-    task_id: attrgetter | None = None
-    other_task_id: attrgetter | None = None
-    user_id: attrgetter | None = None
+    def __init__(self, model, serializer, project_id="project_id", *, name=None, rows=None, **others):
+        self.name = name or model._meta.model_name
+        self.rows = model.objects.all() if rows is None else rows
+        self.serializer = serializer
+        self.paths = {column: attrgetter(path) for column, path in {"project_id": project_id, **others}.items()}
 
     def show(self, pk):
         """What GET gives for the row that the database holds now, None if there is none."""
@@ -54,34 +49,19 @@ class Thing:
         return orjson.loads(as_json(self.projection.picture(row)))
 
     def about(self, row):
-        """The columns of an event that say whom or what it concerns."""
-        return {
-            name: getattr(self, name)(row)
-            for name in ("project_id", "task_id", "other_task_id", "user_id")
-            if getattr(self, name)
-        }
-
-
-def thing(model, serializer, project_id="project_id", *, name=None, rows=None, **about):
-    about = {column: attrgetter(path) for column, path in about.items()}
-    name = name or model._meta.model_name
-    return Thing(name, model.objects.all() if rows is None else rows, serializer, attrgetter(project_id), **about)
+        """The columns of an event that say whom or what it concerns, its project among them."""
+        return {column: get(row) for column, get in self.paths.items()}
 
 
 THINGS = {
-    Project: thing(Project, SharedProjectSerializer, "pk"),
-    Membership: thing(
+    Project: Thing(Project, SharedProjectSerializer, "pk"),
+    Membership: Thing(
         Membership, MembershipSerializer, rows=Membership.objects.select_related("user"), user_id="user_id"
     ),
-    Status: thing(Status, StatusSerializer),
-    Label: thing(Label, LabelSerializer),
-    Task: thing(
-        Task,
-        TaskSerializer,
-        rows=Task.objects.with_all_shown(),
-        task_id="pk",
-    ),
-    TaskRelation: thing(
+    Status: Thing(Status, StatusSerializer),
+    Label: Thing(Label, LabelSerializer),
+    Task: Thing(Task, TaskSerializer, rows=Task.objects.with_all_shown(), task_id="pk"),
+    TaskRelation: Thing(
         TaskRelation,
         TaskRelationSerializer,
         "source.project_id",
@@ -89,5 +69,5 @@ THINGS = {
         task_id="source_id",
         other_task_id="target_id",
     ),
-    Comment: thing(Comment, CommentSerializer, "task.project_id", task_id="task_id"),
+    Comment: Thing(Comment, CommentSerializer, "task.project_id", task_id="task_id"),
 }
