@@ -136,6 +136,16 @@ def with_related(rows, model_admin):
     return (rows.select_related(*names) if names else rows).fetch_mode(models.FETCH_PEERS)
 
 
+class MadeElsewhere:
+    """For admins and inlines of what is neither made nor changed here: one looks, and may take it away."""
+
+    def has_add_permission(self, request, obj=None):
+        return False
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+
 class DomainAdmin(ListBasics, AdminBasics, admin.ModelAdmin):
     """An admin that writes as the rest of TicketHub does: row by row, what changed and nothing else."""
 
@@ -290,7 +300,7 @@ class GroupAdmin(ListBasics, DjangoGroupAdmin):
 
 
 @admin.register(Session)
-class SessionAdmin(DomainAdmin):
+class SessionAdmin(MadeElsewhere, DomainAdmin):
     """Logins are made by logging in; here one looks, and ends them."""
 
     list_display = ["user", "created_at", "rotated_at", "expires_at", "ended_at"]
@@ -302,17 +312,11 @@ class SessionAdmin(DomainAdmin):
     fields = ["user", "created_at", "rotated_at", "expires_at", "ended_at"]
     actions = ["end"]
 
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
     def has_delete_permission(self, request, obj=None):
         return False
 
     def has_end_permission(self, request):
-        return super().has_change_permission(request)
+        return DomainAdmin.has_change_permission(self, request)
 
     @admin.action(permissions=["end"], description="End sessions", location=EVERYWHERE)
     def end(self, request, queryset):

@@ -3,13 +3,13 @@
 from django.contrib import admin
 from django.utils.text import Truncator
 
-from accounts.admin import AdminBasics
+from accounts.admin import AdminBasics, MadeElsewhere
 from comments.models import Comment
 from projects.admin import InProjectAdmin
 from tasks.admin import TaskAdmin
 
 
-class CommentInline(AdminBasics, admin.TabularInline):
+class CommentInline(MadeElsewhere, AdminBasics, admin.TabularInline):
     """What was said about a task, to read and delete; editing, which is marked, has its own page."""
 
     model = Comment
@@ -18,12 +18,6 @@ class CommentInline(AdminBasics, admin.TabularInline):
     ordering = ["created_at"]
     show_change_link = True
     list_select_related = ["task__project", "author"]
-
-    def has_add_permission(self, request, obj):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
 
 
 TaskAdmin.inlines = [*TaskAdmin.inlines, CommentInline]  # tasks know nothing of comments

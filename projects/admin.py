@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.utils import timezone
 
-from accounts.admin import EVERYWHERE, AdminBasics, DomainAdmin, UserAdmin, refuse_for_last_owner
+from accounts.admin import EVERYWHERE, AdminBasics, DomainAdmin, MadeElsewhere, UserAdmin, refuse_for_last_owner
 from projects.models import Invitation, Label, Membership, Project, Role, Status
 from tickethub.errors import Conflict
 
@@ -124,17 +124,9 @@ class LabelInline(ProjectInline):
     ordering = ["name"]
 
 
-class InvitationsAreMadeElsewhere:
+class InvitationInline(MadeElsewhere, ProjectInline):
     """Whoever invites gets the token in the API's answer, the one time it can be read; here one looks and withdraws."""
 
-    def has_add_permission(self, request, obj=None):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
-
-
-class InvitationInline(InvitationsAreMadeElsewhere, ProjectInline):
     model = Invitation
     fields = ["email", "role", "expires_at", "accepted_at"]
     ordering = ["-created_at"]
@@ -241,7 +233,7 @@ class LabelAdmin(InProjectAdmin):
 
 
 @admin.register(Invitation)
-class InvitationAdmin(InvitationsAreMadeElsewhere, InProjectAdmin):
+class InvitationAdmin(MadeElsewhere, InProjectAdmin):
     list_display = ["email", "project", "role", "expires_at", "accepted_at", "created_at"]
     list_filter = ["role", ("accepted_at", admin.EmptyFieldListFilter), "expires_at", "project"]
     list_select_related = ["project"]

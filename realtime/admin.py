@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.db.models import Exists, OuterRef, Subquery
 from django.utils.html import format_html
 
-from accounts.admin import ListBasics
+from accounts.admin import ListBasics, MadeElsewhere
 from accounts.models import User
 from projects.models import Project
 from realtime.models import Event, Stream
@@ -40,16 +40,10 @@ class TypeFilter(admin.SimpleListFilter):
         return queryset.filter(type=self.value()) if self.value() else queryset
 
 
-class LogAdmin(ListBasics, admin.ModelAdmin):
+class LogAdmin(MadeElsewhere, ListBasics, admin.ModelAdmin):
     """Read-only. Projects are shown by their key; the log has no foreign keys, and may outlive them."""
 
     show_full_result_count = False
-
-    def has_add_permission(self, request):
-        return False
-
-    def has_change_permission(self, request, obj=None):
-        return False
 
     def has_delete_permission(self, request, obj=None):
         return False
