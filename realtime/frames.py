@@ -1,15 +1,14 @@
 """Events as they go over the wire: encoded once, for every socket that gets them."""
 
-import json
 from functools import cached_property
 from typing import NamedTuple
-
-from rest_framework.utils.encoders import JSONEncoder
 
 from realtime.models import Event
 from realtime.serializers import EventSerializer
 from realtime.wire import framed
+from tickethub.projections import Projection, as_json
 
+SHOWN = Projection.of(EventSerializer)
 ENDS = {"project.deleted", "membership.deleted"}  # what ends a subscription, of everybody or of one person
 
 
@@ -28,14 +27,13 @@ class Frame:
     """An event. `user_id` is whom a membership event is about."""
 
     def __init__(self, event):
-        shown = EventSerializer(event).data
+        shown = SHOWN.picture(event)
         self.place = Place(event.seq, event.nonce)
         self.at = event.at.timestamp()
         self.type = shown.pop("type")
         self.user_id = event.user_id and str(event.user_id)
         # A frame has a `type` of its own, so the event's goes by the name of `event`.
-        told = {"type": "event", "event": self.type, **shown}
-        self.text = json.dumps(told, cls=JSONEncoder, ensure_ascii=False, separators=(",", ":"))
+        self.text = as_json({"type": "event", "event": self.type, **shown}).decode()
 
     @cached_property
     def data(self):
