@@ -9,8 +9,8 @@ from drf_spectacular.validation import validate_schema
 
 from tickethub.described import File
 from tickethub.openapi import Generator
-from tickethub.tests.test_schema import METHODS
-from tickethub.tests.test_schema import SCHEMA as SWAGGER
+from tickethub.tests.swagger import METHODS
+from tickethub.tests.swagger import SCHEMA as SWAGGER
 
 SNAPSHOT = settings.BASE_DIR / "docs/api/openapi.json"
 REFRESH = "manage.py spectacular --format openapi-json --file docs/api/openapi.json --settings tickethub.tests.settings"
