@@ -71,7 +71,9 @@ def clock():
 
 
 class World:
-    """What there is by now, under its name in the story; below, what each verb of the story does in one request."""
+    """What there is by now, under its name in the story; below, what each verb of it does in one request of `actor`."""
+
+    actor = None
 
     def __init__(self):
         self.people, self.projects, self.statuses, self.labels, self.tasks, self.comments = {}, {}, {}, {}, {}, {}
@@ -86,55 +88,55 @@ class World:
 
     def act(self, request_id, step):
         """Do one step as one request of its actor."""
-        request = SimpleNamespace(id=request_id, user=self.people[step.actor])
-        token = current_request.set(request)
+        self.actor = self.people[step.actor]
+        token = current_request.set(SimpleNamespace(id=request_id, user=self.actor))
         try:
             with transaction.atomic(savepoint=False):
-                getattr(self, step.verb)(request.user, *step.details)
+                getattr(self, step.verb)(*step.details)
         finally:
             current_request.reset(token)
 
     # --- Projects ---
 
-    def make_project(self, actor, key, name, text):
+    def make_project(self, key, name, text):
         project = self.projects[key] = Project(key=key, name=name, description=text)
         project.save()
-        project.memberships.create(user=actor, role=Role.OWNER)
+        project.memberships.create(user=self.actor, role=Role.OWNER)
         self.statuses |= {(key, status.slug): status for status in project.statuses.all()}
 
-    def describe_project(self, actor, key, text):
+    def describe_project(self, key, text):
         project = self.projects[key]
         project.description = text
         project.save(update_fields=["description"])
 
-    def join(self, actor, key, username, role):
+    def join(self, key, username, role):
         self.projects[key].memberships.create(user=self.people[username], role=role)
 
-    def set_role(self, actor, key, username, role):
+    def set_role(self, key, username, role):
         membership = self.projects[key].memberships.get(user=self.people[username])
         membership.role = role
         membership.save(update_fields=["role"])
 
-    def leave(self, actor, key, username):
+    def leave(self, key, username):
         self.projects[key].memberships.get(user=self.people[username]).delete()
 
-    def invite(self, actor, key, email, role):
+    def invite(self, key, email, role):
         invitation = Invitation(project=self.projects[key], email=email, role=role)
         invitation.make_token()  # which nobody learns: the demo mails nobody
         invitation.save()
 
-    def make_status(self, actor, key, name, category):
+    def make_status(self, key, name, category):
         self.projects[key].statuses.create(name=name, category=category, position=len(Project.DEFAULT_STATUSES))
 
-    def make_label(self, actor, key, name, color):
+    def make_label(self, key, name, color):
         self.labels[key, name] = self.projects[key].labels.create(name=name, color=color)
 
-    def drop_label(self, actor, key, name):
+    def drop_label(self, key, name):
         self.labels.pop((key, name)).delete()
 
     # --- Tasks ---
 
-    def make_task(self, actor, name, title, text, status, parent):
+    def make_task(self, name, title, text, status, parent):
         key, _ = name
         task = self.tasks[name] = Task(
             project=self.projects[key],
@@ -142,11 +144,11 @@ class World:
             description=text,
             status=self.statuses[key, status],
             parent=parent and self.tasks[parent],
-            created_by=actor,
+            created_by=self.actor,
         )
         task.save()
 
-    def change_task(self, actor, name, values):
+    def change_task(self, name, values):
         key, _ = name
         task = self.tasks[name]
         fields = dict(values)
@@ -160,20 +162,20 @@ class World:
                 setattr(task, field, value)
             task.save(update_fields=list(fields))
 
-    def place(self, actor, name, before):
+    def place(self, name, before):
         self.tasks[name].move(before=self.tasks[before])
 
-    def delete_task(self, actor, name):
+    def delete_task(self, name):
         self.tasks.pop(name).delete()
 
-    def relate(self, actor, name, other, kind):
+    def relate(self, name, other, kind):
         TaskRelation(source=self.tasks[name], target=self.tasks[other], type=kind).save()
 
     # --- Comments ---
 
-    def comment(self, actor, name, final_body, body):
-        comment = self.comments[name, final_body] = Comment(task=self.tasks[name], author=actor, body=body)
+    def comment(self, name, final_body, body):
+        comment = self.comments[name, final_body] = Comment(task=self.tasks[name], author=self.actor, body=body)
         comment.save()
 
-    def edit_comment(self, actor, name, final_body):
+    def edit_comment(self, name, final_body):
         self.comments[name, final_body].edit(final_body)
