@@ -223,7 +223,7 @@ class Import:
             updated_at=self.now,  # or who asks for what is new would not find it
             completed_at=(self.time(row, "completed_at") or self.now) if status.completes else None,
         )
-        task.assignee_ids = sorted({str(user.pk) for user in map(self.member(row), fields["assignees"]) if user})
+        task.assignee_ids = sorted({str(user.pk) for each in fields["assignees"] if (user := self.member(row, each))})
         task.label_ids = sorted({str(self.label(name).pk) for name in fields["labels"]})
         return task
 
@@ -245,15 +245,11 @@ class Import:
             self.report.warn(row.row, "priority", "unknown_priority", f"{quoted(word)} is no priority: left out.")
         return found or Task.Priority.NONE
 
-    def member(self, row):
-        def find(person):
-            user = self.people.find(person)
-            if user is None:
-                words = f"{quoted(person)} is no member: left unassigned."
-                self.report.warn(row.row, "assignees", "not_a_member", words)
-            return user
-
-        return find
+    def member(self, row, person):
+        user = self.people.find(person)
+        if user is None:
+            self.report.warn(row.row, "assignees", "not_a_member", f"{quoted(person)} is no member: left unassigned.")
+        return user
 
     def label(self, name):
         """The label of a name, which is made where there is none."""
