@@ -10,8 +10,8 @@ from django.utils.crypto import salted_hmac
 from django.utils.csp import CSP
 
 from tickethub import env
+from tickethub.databases import tuned
 from tickethub.env import BASE_DIR
-from tickethub.pool import check
 from tickethub.recording import may_be_recorded
 from tickethub.redis import redis_host
 
@@ -62,39 +62,7 @@ SERVER_CORE = env.number("SERVER_CORE")
 
 DATABASE_POOL_SIZE = env.number("DATABASE_POOL_SIZE", 10)
 REQUESTS_AT_ONCE = max(DATABASE_POOL_SIZE - 2, 1)  # those that are left are for sockets and mails
-DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
-DATABASE = DATABASES["default"]
-if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
-    # Without these, two writers at once end in "database is locked": a transaction that starts as a reader cannot
-    # become a writer, and readers and writers shut each other out. The tests' database is a file, since WebSocket
-    # tests read it from several threads. The cache is each thread's own: in SQLite's 2 MB a list that looks at many
-    # rows finds none of those that it needs again.
-    DATABASE["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192;",
-    }
-    DATABASE["CONN_MAX_AGE"] = None  # each thread that answers requests keeps its own
-    DATABASE["TEST"] = {"NAME": BASE_DIR / "test.sqlite3"}
-else:
-    # More threads wait than there are connections: they are of a pool, and a thread has one while it is at work.
-    DATABASE["OPTIONS"] = {
-        # A database whose machine is gone without a word fails within seconds, not after many minutes.
-        "connect_timeout": 5,
-        "keepalives_idle": 10,
-        "keepalives_interval": 5,
-        "keepalives_count": 3,
-        "tcp_user_timeout": 20_000,  # milliseconds
-        **DATABASE.get("OPTIONS", {}),
-        "pool": {
-            "check": check,
-            "min_size": 1,
-            "max_size": DATABASE_POOL_SIZE,
-            # While the database is away, whoever asks looks for it. A pool left to itself looks ever more seldom.
-            "timeout": 3,
-            "reconnect_timeout": 1,
-        },
-    }
+DATABASES = {"default": tuned(env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}"), DATABASE_POOL_SIZE)}
 
 EMAIL_HOST_NAME = env.text("EMAIL_HOST")
 MAILERS = {
