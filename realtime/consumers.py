@@ -248,27 +248,9 @@ class LineConsumer(AsyncWebsocketConsumer):
         await handlers[kind](message, ref)
 
     async def on_authenticate(self, message, ref):
-        token = word(message, "token").encode()
-        self.is_authenticating = True
-        try:
-            await throttling.look("token", self.address)
-            person = await reader.authenticate(token)
-        except Throttled:
-            await self.fail(4429, "too_many_tokens", "Too many bad tokens came from your address. Wait a minute.")
+        person = await self.person_of(word(message, "token").encode())
+        if person is None:
             return
-        except APIException:
-            with suppress(Throttled):
-                await throttling.take("token", self.address)  # good ones do not count: an office has one address
-            await self.fail(4401, "token_not_valid", "This token is not valid. Log in or refresh it.")
-            return
-        except Exception:
-            if self.person:  # the token before this one is as good as it was
-                raise
-            logger.exception("A token could not be looked at", extra=self.about)
-            await self.give_up()
-            return
-        finally:
-            self.is_authenticating = False
         if self.person and person.id != self.person.id:
             raise Refused("other_user", "This line is another person's. Open one of your own.")
         lines = self.hub.lines_of(person)
@@ -281,6 +263,27 @@ class LineConsumer(AsyncWebsocketConsumer):
         self.person = person
         expires_at = datetime.fromtimestamp(person.expires_at, UTC).isoformat().replace("+00:00", "Z")
         await self.send_frame(type="authenticated", user=person.id, expires_at=expires_at, ref=ref)
+
+    async def person_of(self, token):
+        """The Person of a token. None where this closes the line: for a bad one, or because none could be looked at."""
+        self.is_authenticating = True
+        try:
+            await throttling.look("token", self.address)
+            return await reader.authenticate(token)
+        except Throttled:
+            await self.fail(4429, "too_many_tokens", "Too many bad tokens came from your address. Wait a minute.")
+        except APIException:
+            with suppress(Throttled):
+                await throttling.take("token", self.address)  # good ones do not count: an office has one address
+            await self.fail(4401, "token_not_valid", "This token is not valid. Log in or refresh it.")
+        except Exception:
+            if self.person:  # the token before this one is as good as it was
+                raise
+            logger.exception("A token could not be looked at", extra=self.about)
+            await self.give_up()
+        finally:
+            self.is_authenticating = False
+        return None
 
     async def on_subscribe(self, message, ref):
         if time.time() >= self.person.expires_at:
