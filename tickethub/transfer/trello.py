@@ -23,46 +23,56 @@ ARCHIVED = ("closed", "left_out", "It is archived.")
 
 
 def read_json(board):
+    """The File of a board as an object."""
     lists = {text(each.get("id")): each for each in listing(board.get("lists"))}
-    people = {text(each.get("id")): person(each) for each in listing(board.get("members"))}
-    labels = {text(each.get("id")): name_of(each) for each in listing(board.get("labels"))}
-    checklists, comments, authors = defaultdict(list), defaultdict(list), {}
-    for each in listing(board.get("checklists")):
-        checklists[text(each.get("idCard"))].append(each)
-    for action in listing(board.get("actions")):
-        card = text(mapping(mapping(action.get("data")).get("card")).get("id"))
-        if action.get("type") == "commentCard":
-            comments[card].append(comment(action))
-        elif action.get("type") == "createCard":
-            authors[card] = person(action.get("memberCreator"))
-    result = File("trello-json", [])
+    result, known = File("trello-json", []), Known(board)
     result.colors = {name_of(each): color(each) for each in listing(board.get("labels"))}
     for row, card in enumerate(listing(board.get("cards")), 1):
-        pk, column = text(card.get("id")), lists.get(text(card.get("idList")), {})
+        column = lists.get(text(card.get("idList")), {})
         if card.get("closed") is True or column.get("closed") is True:
             result.left_out.append((row, *ARCHIVED))
-            continue
-        own = [labels.get(text(each)) for each in card.get("idLabels") or []] if "idLabels" in card else []
-        result.tasks.append(
-            TaskRow(
-                row,
-                pk,
-                card.get("name"),
-                described(card.get("desc"), checklists[pk]),
-                names=(text(card.get("shortLink")), text(card.get("shortUrl"))),
-                number=whole(card.get("idShort")),
-                status=text(column.get("name")),
-                assignees=[people[each] for each in map(text, card.get("idMembers") or []) if people.get(each)],
-                labels=[label for label in own or map(name_of, listing(card.get("labels"))) if label],
-                due_date=card.get("due"),
-                rank=(number(column.get("pos")), number(card.get("pos"))),
-                author=authors.get(pk),
-                url=text(card.get("shortUrl") or card.get("url")),
-                created_at=made_at(pk),
-                comments=sorted(comments[pk], key=lambda each: text(each.created_at)),
-            )
-        )
+        else:
+            result.tasks.append(known.task(row, card, column))
     return result
+
+
+class Known:
+    """What a board has beside its cards, by the ids that these refer to it by, or that it refers to them by."""
+
+    def __init__(self, board):
+        self.people = {text(each.get("id")): person(each) for each in listing(board.get("members"))}
+        self.labels = {text(each.get("id")): name_of(each) for each in listing(board.get("labels"))}
+        self.checklists, self.comments, self.authors = defaultdict(list), defaultdict(list), {}
+        for each in listing(board.get("checklists")):
+            self.checklists[text(each.get("idCard"))].append(each)
+        for action in listing(board.get("actions")):
+            card = text(mapping(mapping(action.get("data")).get("card")).get("id"))
+            if action.get("type") == "commentCard":
+                self.comments[card].append(comment(action))
+            elif action.get("type") == "createCard":
+                self.authors[card] = person(action.get("memberCreator"))
+
+    def task(self, row, card, column):
+        """A task from a card in a list."""
+        pk = text(card.get("id"))
+        own = [self.labels.get(text(each)) for each in card.get("idLabels") or []]
+        return TaskRow(
+            row,
+            pk,
+            card.get("name"),
+            described(card.get("desc"), self.checklists[pk]),
+            names=(text(card.get("shortLink")), text(card.get("shortUrl"))),
+            number=whole(card.get("idShort")),
+            status=text(column.get("name")),
+            assignees=[who for each in card.get("idMembers") or [] if (who := self.people.get(text(each)))],
+            labels=[label for label in own or map(name_of, listing(card.get("labels"))) if label],
+            due_date=card.get("due"),
+            rank=(number(column.get("pos")), number(card.get("pos"))),
+            author=self.authors.get(pk),
+            url=text(card.get("shortUrl") or card.get("url")),
+            created_at=made_at(pk),
+            comments=sorted(self.comments[pk], key=lambda each: text(each.created_at)),
+        )
 
 
 def person(item):
