@@ -139,10 +139,10 @@ def handlers(defaults):
         return view
 
     *others, server_error = [make(name) for name in words]
-    return [*others, unless_away(server_error)]
+    return [*others, telling_outages(server_error)]
 
 
-def unless_away(view):
+def telling_outages(view):
     """Make the view for what nobody foresaw tell 503 where it is that the server cannot serve: the admin's pages."""
 
     def answer(request):
