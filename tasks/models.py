@@ -235,6 +235,7 @@ class Task(TrackedModel):
         return task
 
     def prepare_new(self):
+        """Number and place a new task, and give it a status. Raises Overtaken if its project is gone."""
         self.number = Board.take_number(self.project_id)
         if self.status_id is not None:
             self.position = Board(self.project_id).last_place()

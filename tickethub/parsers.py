@@ -72,6 +72,7 @@ class StrictJSONParser(JSONParser):
     """JSON that is no longer than DATA_UPLOAD_MAX_MEMORY_SIZE, which Django minds."""
 
     def parse(self, stream, media_type=None, parser_context=None):
+        """What a body says. Raises ParseError."""
         try:
             text = stream.read().decode()
             data = read_json(text)

@@ -6,6 +6,7 @@ CANCELLED = {"not_planned", "duplicate"}
 
 
 def read_json(items):
+    """The File of a list of issues, from which pull requests are left out."""
     result = File("github-json", [])
     for row, item in enumerate(items, 1):
         if "pull_request" in item:

@@ -13,7 +13,7 @@ LINK = re.compile(r"(inward|outward) issue link \((.+)\)")
 
 
 def read_json(data):
-    """`data` is a page of the search, or all its issues."""
+    """The File of a page of the search, or of a list of issues."""
     issues = listing(data if isinstance(data, list) else data.get("issues"))
     return File("jira-json", [issue(row, item) for row, item in enumerate(issues, 1)])
 

@@ -32,6 +32,7 @@ COLUMNS = [
 
 
 def read_json(data):
+    """The File of an object that was exported. Raises Unreadable for one of another version, or without tasks."""
     if data.get("tickethub") != VERSION:
         raise Unreadable("This was exported by another version of TicketHub.", "version")
     if not isinstance(data.get("tasks"), list):
@@ -89,7 +90,7 @@ def person(item):
 
 
 def read_csv(table):
-    """`table` are the rows as `(number, {column: [cells]})`."""
+    """The File of a table. Rows whose cells cannot be taken apart are `broken`."""
     result, statuses = File("tickethub-csv", []), {}
     for row, cells in table:
         values = {column: unescape((cells.get(column) or [""])[0]) for column in COLUMNS}

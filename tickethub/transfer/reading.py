@@ -9,6 +9,7 @@ from tickethub.transfer import github, jira, native, trello
 from tickethub.transfer.rows import Unreadable, listing, mapping
 
 csv.field_size_limit(2**31 - 1)  # a cell with comments is longer than what Python takes for a mistake
+# What gives the File of each: of an object or a list, or of rows as `lines` yields them.
 FORMATS = {
     "tickethub-json": native.read_json,
     "tickethub-csv": native.read_csv,
@@ -53,6 +54,7 @@ def read(text, name=None, most=None):
 
 
 def parse(text, name, most):
+    """The same, but for what hangs on the tasks."""
     is_json = name.endswith("json") if name else text.lstrip()[:1] in {"{", "["}
     if is_json and text.count("{") > most * OBJECTS_A_ROW:  # told before any of it is made
         raise too_large(most)
@@ -78,6 +80,7 @@ def too_large(most, what="rows"):
 
 
 def from_json(text):
+    """What a text says as JSON. Raises Unreadable."""
     try:
         content = json.loads(text)
         json.dumps(content, ensure_ascii=False).encode()  # which half a character of an escape cannot be
@@ -132,6 +135,7 @@ def lines(content):
 
 
 def csv_format(header):
+    """The name of the format of a table with this header. Raises Unreadable for none."""
     names = set(header)
     if {"id", "key", "title", "status_category"} <= names:
         return "tickethub-csv"

@@ -118,6 +118,7 @@ def made_at(pk):
 
 
 def read_csv(table):
+    """The File of a table, from which archived cards are left out."""
     result = File("trello-csv", [])
     for row, cells in table:
         one = {column: (found or [""])[0] for column, found in cells.items()}
