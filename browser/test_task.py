@@ -364,3 +364,61 @@ def test_a_deleted_task_leaves_the_board_and_says_so_in_an_open_drawer(world, dr
     world.ada.post("tasks/", project=world.project["id"], title="The next one")
     expect(other.get_by_role("link", name="The next one")).to_be_visible()
     assert other.evaluate("getSelection().toString()") == "A long comment"
+
+
+def test_a_comment_that_is_deleted_while_it_is_loaded_is_not_shown(world, open_browser):
+    task = world.task("Fix the gate")
+    comment = world.bruno.post("comments/", task=task["id"], body="To be gone")
+    page = open_browser(world.ada, world.path)
+    kept = []
+    page.route("**/comments/?**", lambda route: kept.append((route, route.fetch())), times=1)
+    with page.expect_request("**/comments/?**"):
+        page.get_by_role("link", name="Fix the gate").click()
+    world.bruno.delete(f"comments/{comment['id']}/")
+    expect(page.locator(".toast").first).to_contain_text("comment")
+    route, response = kept[0]
+    route.fulfill(response=response)
+    activity = page.get_by_role("region", name="Activity")
+    expect(activity.get_by_text("deleted")).to_be_visible()
+    expect(activity.locator(".comment")).to_have_count(0)
+
+
+def test_an_answer_does_not_bring_back_a_comment_that_was_deleted_meanwhile(world, open_browser):
+    task = world.task("Fix the gate")
+    page = open_browser(world.bruno, world.path + f"?task={task['key']}")
+    activity = page.get_by_role("region", name="Activity")
+    expect(activity.get_by_text("Loading")).to_have_count(0)
+    kept = []
+    page.route("**/comments/", lambda route: kept.append((route, route.fetch())), times=1)
+    box = activity.get_by_label("Write a comment")
+    box.fill("Said and gone")
+    with page.expect_request("**/comments/"):
+        box.press("Control+Enter")
+    expect(activity.locator(".comment")).to_have_count(1)
+    [row] = world.ada.get("comments/", task=task["id"])["results"]
+    world.ada.delete(f"comments/{row['id']}/")
+    expect(activity.locator(".comment")).to_have_count(0)
+    route, response = kept[0]
+    route.fulfill(response=response)
+    page.wait_for_timeout(300)  # for what should not come
+    expect(activity.locator(".comment")).to_have_count(0)
+
+
+def test_an_answer_that_is_overtaken_by_a_later_edit_of_a_comment_is_dropped(world, open_browser):
+    task = world.task("Fix the gate")
+    row = world.bruno.post("comments/", task=task["id"], body="v1")
+    page = open_browser(world.bruno, world.path + f"?task={task['key']}")
+    activity = page.get_by_role("region", name="Activity")
+    activity.locator(".comment").get_by_role("button", name="Edit").click()
+    kept = []
+    page.route("**/comments/*/", lambda route: kept.append((route, route.fetch())), times=1)
+    page.get_by_label("Comment, in Markdown", exact=True).fill("v2")
+    with page.expect_request("**/comments/*/"):
+        page.get_by_role("dialog").get_by_role("button", name="Save").click()
+    expect(activity.locator(".comment")).to_contain_text("v2")
+    world.bruno.patch(f"comments/{row['id']}/", body="v3")
+    expect(activity.locator(".comment")).to_contain_text("v3")
+    route, response = kept[0]
+    route.fulfill(response=response)
+    page.wait_for_timeout(300)  # for what should not come
+    expect(activity.locator(".comment")).to_contain_text("v3")

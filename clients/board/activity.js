@@ -19,6 +19,8 @@ export function activity(store, id) {
   const events = new Map(); // by number
   const items = new Map(); // by what they are of: {element, state: what it shows}
   const told = new Set(); // comments of which an event told: what is loaded may be older
+  const gone = new Set(); // those that were deleted, of any task: what is loaded or answered later may still have them
+  let asked = 0; // times of loading, of which the last counts
   let state = "loading"; // then "loaded" or "failed"
   const draft = draftOf("comment", store, id); // {words: what is being sent, too; since}
   const sending = [];
@@ -45,18 +47,22 @@ export function activity(store, id) {
 
   async function load() {
     state = "loading";
+    const number = ++asked;
     try {
       const rows = await store.hub.load("comments/", { task: id });
-      for (const row of Object.values(rows)) if (!told.has(row.id)) comments.set(row.id, row);
+      if (number !== asked) return;
+      for (const row of Object.values(rows)) if (!told.has(row.id) && !gone.has(row.id)) comments.set(row.id, row);
       for (let after, hasMore = true; hasMore;) {
         const params = { project: store.project.id, task: id, limit: 100, ...(after && { after }) };
         const page = await store.request("GET", "events/", { params });
+        if (number !== asked) return;
         for (const event of page.results) events.set(event.seq, event);
         [after, hasMore] = [page.cursor, page.has_more];
       }
       state = "loaded";
       redraw();
     } catch (error) {
+      if (number !== asked) return;
       state = "failed";
       renew(list, h("li.failure", "It could not be loaded. ", h("button.link", { onclick: load }, "Try again")));
       complain(error, "");
@@ -139,8 +145,10 @@ export function activity(store, id) {
     );
   }
 
+  /** Take an answer, unless an event that overtook it has told what came after it. */
   function keep(comment) {
-    comments.set(comment.id, comment);
+    const known = comments.get(comment.id);
+    if (!gone.has(comment.id) && !(known?.updated_at > comment.updated_at)) comments.set(comment.id, comment);
     redraw();
   }
 
@@ -213,13 +221,14 @@ export function activity(store, id) {
     draw: () => (form.hidden = !store.mayWrite),
     /** All was loaded anew, since the events in between are not known any more. */
     refresh() {
-      for (const known of [comments, events, told]) known.clear();
+      for (const known of [comments, events, told, gone]) known.clear();
       load();
     },
     unsaved: () => draft.get()?.words,
     /** Take an event, if it is of this task. */
     tell(event) {
       const { type, object, id: thing } = event;
+      if (type === "comment.deleted") gone.add(thing);
       const isOfTask = type.startsWith("task.") && thing === id;
       const isRelation = type.startsWith("relation.") && object && [object.source, object.target].includes(id);
       const isComment = type.startsWith("comment.") && (object?.task === id || comments.has(thing));
