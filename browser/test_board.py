@@ -203,3 +203,33 @@ def test_a_board_that_stays_open_overnight_tells_what_is_late_by_then(world, ope
     page.clock.fast_forward("24:00:00")
 
     expect(task).to_contain_text("Overdue: Mar 10")
+
+
+def test_an_answer_of_before_does_not_cover_what_is_loaded_anew(world, demo, open_browser):
+    world.task("Old")
+    page = open_browser(world.ada)
+    lines, is_up = [], [True]
+
+    def hold(line):
+        if is_up[0]:
+            lines.append(line)
+            line.connect_to_server()
+        else:
+            line.close(code=1001)
+
+    page.route_web_socket("**/ws/v1/", hold)
+    page.goto(world.path + f"?task={world.key}-1")
+    title = page.get_by_label("Title")
+    expect(title).to_have_value("Old")
+    is_up[0] = False
+    lines[0].close(code=1001)
+    expect(page.get_by_text("The connection is lost.")).to_be_visible()
+    title.fill("By Ada")
+    with page.expect_response("**/tasks/*/"):
+        title.press("Enter")
+    world.bruno.patch(f"tasks/{world.key}-1/", title="By Bruno")
+    world.bruno.patch(f"tasks/{world.key}-1/", title="By Bruno at last")
+    demo.forget_events(world.project["id"])
+    is_up[0] = True
+    expect(page.get_by_text("the board is loaded anew")).to_be_visible()
+    expect(page.locator(".card")).to_contain_text("By Bruno at last")

@@ -193,6 +193,7 @@ export class Store extends EventTarget {
     if (kind === "loaded") {
       for (const { id, key } of Object.values(this.#replica.objects.task)) this.#keys.set(id, key);
       for (const one of this.memberships) this.#know(one);
+      for (const id of [...this.#edits.keys()]) this.#drop(id, ({ version }) => version < Infinity); // it has the answers
       if (this.#isLoaded) this.#tell("missed", null); // by then it is not known any more
       this.#isLoaded = true;
       this.drawAll();
