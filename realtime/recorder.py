@@ -22,23 +22,22 @@ class Change:
 
     before: dict | None = None
     event: Event | None = None
-    savepoints: list | None = None  # that were open when the event was last written
+    hooks: list | None = None  # of the connection, when the event was last written or looked at
 
     def look_again(self):
-        """Bring the event to what it is now: a savepoint that was rolled back took it along, or what was told last."""
-        if self.event and self.savepoints != open_savepoints():
-            self.event = Event.objects.filter(pk=self.event.pk).first()
+        """Bring the event to what it is now: a savepoint that was rolled back took it along, or what was told last.
+
+        Whichever way a savepoint is rolled back, Django leaves the list of hooks as it is and makes another one.
+        """
+        if self.event and self.hooks is not connection.run_on_commit:
+            self.event, self.hooks = Event.objects.filter(pk=self.event.pk).first(), connection.run_on_commit
 
     @property
     def is_the_end(self):
         return bool(self.event and self.event.type.endswith(".deleted"))
 
     def note(self, event):
-        self.event, self.savepoints = event, open_savepoints()
-
-
-def open_savepoints():
-    return [name for name in connection.savepoint_ids if name]
+        self.event, self.hooks = event, connection.run_on_commit
 
 
 @dataclass

@@ -1,5 +1,7 @@
 """The log is written with every change, whatever path it came by."""
 
+from contextlib import contextmanager
+
 import pytest
 from django.db import IntegrityError, connection, transaction
 
@@ -227,6 +229,44 @@ def test_an_event_that_was_amended_in_a_savepoint_rolled_back_is_amended_again(p
     [event] = watch.events
     assert event.object["name"] == "second"
     assert event.changes == {"name": ["old", "second"]}
+
+
+@contextmanager
+def taken_back_by_hand():
+    """What is done meanwhile is rolled back by a savepoint that is no block."""
+    savepoint = transaction.savepoint_create()
+    yield
+    transaction.savepoint_rollback(savepoint)
+
+
+def rename(row, name):
+    """Save a row itself: an update of many sets a savepoint of its own."""
+    row.name = name
+    row.save(update_fields=["name"])
+
+
+def test_what_a_savepoint_set_by_hand_takes_back_is_told_when_it_is_done_again(project):
+    status = project.statuses.first()
+    with Watch() as watch, transaction.atomic():
+        with taken_back_by_hand():
+            rename(status, "Taken back")
+        rename(status, "First")
+        with taken_back_by_hand():
+            rename(status, "Last")
+        rename(status, "Last")
+    assert [event.changes for event in watch.events] == [{"name": ["Backlog", "Last"]}]
+
+
+def test_a_deletion_that_a_savepoint_set_by_hand_takes_back_silences_nothing(project):
+    label = LabelFactory(project=project, name="old")
+    with Watch() as watch, transaction.atomic():
+        with taken_back_by_hand():
+            Project.objects.get(pk=project.pk).delete()
+        rename(label, "new")
+        with taken_back_by_hand():
+            Label.objects.get(pk=label.pk).delete()
+        rename(label, "newest")
+    assert [event.changes for event in watch.events] == [{"name": ["old", "new"]}, {"name": ["new", "newest"]}]
 
 
 def test_a_row_deleted_and_made_again_is_told_as_both(project):

@@ -35,7 +35,7 @@ MOST = {
     "POST projects/": 15,
     "GET projects/<str:pk>/": 2,
     "PATCH projects/<str:pk>/": 10,
-    "DELETE projects/<str:pk>/": 37,
+    "DELETE projects/<str:pk>/": 36,
     "POST projects/<str:pk>/import/": 17,
     "GET projects/<str:pk>/export/": 3,
     "GET memberships/": 3,
