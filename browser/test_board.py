@@ -233,3 +233,17 @@ def test_an_answer_of_before_does_not_cover_what_is_loaded_anew(world, demo, ope
     is_up[0] = True
     expect(page.get_by_text("the board is loaded anew")).to_be_visible()
     expect(page.locator(".card")).to_contain_text("By Bruno at last")
+
+
+def test_a_card_shows_no_subtask_once_the_last_has_gone(world, open_browser):
+    parent = world.task("The whole")
+    parts = [world.task(name, parent=parent["id"]) for name in ("One part", "Another part")]
+    page = open_browser(world.ada, world.path)
+    shown = page.locator(".card", has_text="The whole").locator(".sum")
+    expect(shown).to_have_text("0/2")
+
+    world.bruno.patch(f"tasks/{parts[0]['id']}/", parent=None)
+    expect(shown).to_have_text("0/1")
+    world.ada.delete(f"tasks/{parts[1]['id']}/")
+
+    expect(shown).to_have_count(0)

@@ -15,7 +15,7 @@ const MANY = 30; // that glide at once
 
 export function boardView(store, selection) {
   const root = h("div.board", { role: "group", "aria-label": "Board" });
-  const cards = new Map(); // by id: {element, painted: what it shows}
+  const cards = new Map(); // by id: {element, painted: what it shows, isParent}
   const columns = new Map(); // by slug
   const isCalm = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -70,7 +70,8 @@ export function boardView(store, selection) {
       seen.add(task.id);
       let card = cards.get(task.id);
       if (!card) cards.set(task.id, (card = { element: makeCard(task.id), painted: null }));
-      const isParent = children.has(task.id);
+      const isParent = children.has(task.id) || card.isParent; // the last subtask may have gone
+      card.isParent = children.has(task.id);
       if (card.painted && ids && !ids.has(task.id) && !isParent) continue;
       const shown = JSON.stringify([
         task,
