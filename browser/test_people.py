@@ -387,3 +387,16 @@ def test_who_has_to_wait_for_long_is_told_and_what_is_cancelled_is_not_sent_late
     with counted(page, "invitations/") as sent:
         page.wait_for_timeout(4000)
     assert sent == []
+
+
+def test_one_s_own_name_that_was_changed_elsewhere_is_shown(world, url, open_browser):
+    cleo = register(url, "Cleo", "Lang")
+    world.let_in(cleo, "member")
+    world.task("Fix the gate", assignees=[cleo.me["id"]])
+    page = open_browser(cleo, world.path)
+    expect(page.locator(".card .avatar")).to_have_accessible_name("Cleo Lang")
+
+    cleo.patch("users/me/", first_name="Zoe")
+
+    expect(page.locator(".card .avatar")).to_have_accessible_name("Zoe Lang")
+    expect(page.locator("header .avatar")).to_have_text("ZL")

@@ -215,6 +215,7 @@ export class Store extends EventTarget {
 
   #know({ id, user }) {
     this.#known.set(id, user).set(user.id, user);
+    if (user.id === this.me.id) Object.assign(this.me, user); // who may have changed it elsewhere
   }
 
   /** The line is back: all events up to the server's present cursor are what was missed. */
