@@ -837,7 +837,10 @@ export class Replica extends EventTarget {
   #apply(event) {
     const [thing, verb] = event.type.split(".");
     if (verb === "deleted") this.#remove(thing, event.id);
-    else if (thing in this.objects && event.object) this.#replace(thing, event.id, event.object);
+    else if (event.object) {
+      if (thing in this.objects) this.#replace(thing, event.id, event.object);
+      if (thing === "membership" && event.object.user.id === this.#hub.userId) this.#setRole(event.object.role);
+    }
     this.cursor = event.cursor;
     this.seq = event.seq;
     this.#hub._call(this.#onEvent, event);
@@ -848,7 +851,6 @@ export class Replica extends EventTarget {
     const rows = this.objects[thing];
     const isProject = thing === "project" && rows[id]?.role; // each reader's own, and so in no event
     rows[id] = isProject ? { role: rows[id].role, ...object } : object;
-    if (thing === "membership" && object.user.id === this.#hub.userId) this.#setRole(object.role);
   }
 
   #setRole(role) {

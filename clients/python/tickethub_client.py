@@ -653,8 +653,11 @@ class Replica:
         thing, _, verb = event["type"].partition(".")
         if verb == "deleted":
             self._remove(thing, event["id"])
-        elif thing in self.objects and event["object"]:
-            self._put(thing, event["id"], event["object"])
+        elif event["object"]:
+            if thing in self.objects:
+                self._put(thing, event["id"], event["object"])
+            if thing == "membership" and event["object"]["user"]["id"] == self.hub.user_id:
+                self._set_role(event["object"]["role"])
         self.cursor, self.seq = event["cursor"], event["seq"]
         if self._on_event:
             call(self._on_event, event)
@@ -666,8 +669,6 @@ class Replica:
         if thing == "project" and "role" in old:  # each reader's own, and so in no event
             row = {"role": old["role"], **row}
         self.objects[thing][key] = row
-        if thing == "membership" and row["user"]["id"] == self.hub.user_id:
-            self._set_role(row["role"])
 
     def _set_role(self, role):
         projects = self.objects.get("project", {})

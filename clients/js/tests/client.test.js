@@ -139,6 +139,14 @@ test("the own role is kept and follows the own membership", async () => {
   assert.deepEqual(replica.objects.project, { [id]: { id, name: "Renamed", role: "admin" } });
 });
 
+test("the own role follows a membership that is not kept", async () => {
+  const replica = await following("DEMO", { things: ["project"] });
+  server.emit("membership.updated", "m1", { user: { id: USER }, role: "viewer" });
+  await until(() => replica.seq === 1);
+  assert.equal(replica.objects.project[server.project.id].role, "viewer");
+  assert.deepEqual(Object.keys(replica.objects), ["project"]);
+});
+
 test("unknown frames and fields are ignored", async () => {
   const replica = await following();
   server.line.say({ type: "weather", temperature: 3 });

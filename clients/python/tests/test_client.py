@@ -130,6 +130,16 @@ async def test_the_own_role_is_kept_and_follows_the_own_membership(server, repli
     assert replica.objects["project"] == {project: {"id": project, "name": "Renamed", "role": "admin"}}
 
 
+async def test_the_own_role_follows_a_membership_that_is_not_kept(server, hub):
+    project = server.project.id
+    replica = hub.follow("DEMO", things=["project"])
+    await replica.ready()
+    await server.emit("membership.updated", "m1", user={"id": USER}, role="viewer")
+    await until(lambda: replica.seq == 1)
+    assert replica.objects["project"][project]["role"] == "viewer"
+    assert list(replica.objects) == ["project"]
+
+
 async def test_unknown_frames_and_fields_are_ignored(server, hub, replica):
     await say(server, type="weather", temperature=3)
     await say(server, type="error", code="strange", detail="No answer to anything.")
