@@ -14,6 +14,8 @@ from tickethub.middleware import current_request
 
 # What follows from other fields, or merely counts changes: the object has it, `changes` does not list it.
 DERIVED = {"version", "updated_at", "completed_at", "edited_at"}
+# What a row belongs to. The log of what it left would not tell that, and whom it was would go on hearing.
+FIXED = {"project", "user", "task", "source", "target"}
 
 
 @dataclass
@@ -128,8 +130,11 @@ def record(told):
         thing = THINGS[type(row)]
         change = ledger.change_of(type(row), row.pk)
         change.look_again()
-        if verb == "updated" and now == (change.event.object if change.event else change.before):
+        was = change.event.object if change.event else change.before
+        if verb == "updated" and now == was:
             continue
+        if verb == "updated":
+            refuse_another_owner(thing, was, now)
         if change.event and verb == "updated":
             amend(change, now)
         else:
@@ -138,6 +143,14 @@ def record(told):
             events.append(change.event)
     ledger.projects.update(event.project_id for event in events)
     write(events)
+
+
+def refuse_another_owner(thing, was, now):
+    """Raise ValueError where a row would belong to something else: that is a deletion and a creation."""
+    for name in FIXED & now.keys() if was else ():
+        before, after = ((one["id"] if name == "user" else one) for one in (was[name], now[name]))
+        if before != after:
+            raise ValueError(f"The {name} of a {thing.name} is fixed once made: delete it, and make another one.")
 
 
 def amend(change, now):

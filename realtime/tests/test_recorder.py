@@ -373,3 +373,19 @@ def test_a_refused_request_writes_nothing(as_user, ada, task):
         )
     assert answer.status_code == 400
     assert watch.types == []
+
+
+def test_what_a_row_belongs_to_is_fixed(project, task, ada):
+    """Else who was a member would go on hearing, and who holds a copy of the project would keep what left it."""
+    other, bruno = TaskFactory(number=7), UserFactory()
+    CommentFactory(task=task)
+    for rows, values in [
+        (project.memberships, {"user": bruno}),
+        (project.memberships, {"project": other.project}),
+        (Label.objects.filter(pk=LabelFactory(project=project).pk), {"project": other.project}),
+        (task.comments, {"task": other}),
+    ]:
+        with Watch() as watch, pytest.raises(ValueError, match="fixed"):
+            rows.update(**values)
+        assert watch.types == []
+    User.objects.filter(pk=ada.pk).update(first_name="New")  # who it is stays
