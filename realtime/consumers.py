@@ -191,6 +191,10 @@ class LineConsumer(AsyncWebsocketConsumer):
 
     async def tick(self, now):
         """What time brings, looked at each second."""
+        # Where the clock was set back, what it said before is now: else no ping would come until it is there again.
+        self.opened_at, self.minute, self.pinged_at = (
+            min(moment, now) for moment in (self.opened_at, self.minute, self.pinged_at)
+        )
         if self.unsent > self.window.size:  # as answers to the protocol's own pings alone can make it
             await self.fail_slow()
         if self.is_authenticating:

@@ -318,6 +318,32 @@ async def test_a_ping_comes_in_time(ada, hub, settings):
         assert await line.communicator.receive_json_from() == {"type": "ping"}
 
 
+async def test_without_a_token_the_line_closes_by_a_clock_that_was_set_back(hub, settings):
+    async with open_line() as line:
+        [consumer] = hub.lines
+        hub.tasks[-1].cancel()  # which looks at the clock as it is
+        earlier = consumer.pinged_at - 3600
+        await consumer.tick(earlier)
+        assert await line.hears_nothing()
+        await consumer.tick(earlier + settings.WEBSOCKET["PING_EVERY"])
+        assert await line.communicator.receive_json_from() == {"type": "error", "code": "not_authenticated"} | {
+            "detail": "No token came in time."
+        }
+        assert await line.closed_with() == 4401
+
+
+async def test_a_ping_comes_in_time_by_a_clock_that_was_set_back(ada, hub, settings):
+    async with open_line(ada) as line:
+        [consumer] = hub.lines
+        hub.tasks[-1].cancel()  # which looks at the clock as it is
+        earlier = consumer.pinged_at - 3600
+        await consumer.tick(earlier)
+        await consumer.tick(earlier + settings.WEBSOCKET["PING_EVERY"] - 1)
+        assert await line.hears_nothing()
+        await consumer.tick(earlier + settings.WEBSOCKET["PING_EVERY"])
+        assert await line.communicator.receive_json_from() == {"type": "ping"}
+
+
 ORIGINS = {
     b"http://testserver": True,
     b"https://app.example.org": True,
