@@ -422,3 +422,23 @@ def test_an_answer_that_is_overtaken_by_a_later_edit_of_a_comment_is_dropped(wor
     route.fulfill(response=response)
     page.wait_for_timeout(300)  # for what should not come
     expect(activity.locator(".comment")).to_contain_text("v3")
+
+
+def test_the_end_of_a_relation_is_in_the_history_at_once(world, drawer):
+    others = [world.task(name) for name in ("Another one", "A third one")]
+    source = world.now(1)["id"]
+    ids = [world.ada.post("relations/", source=source, target=other["id"], type="blocks")["id"] for other in others]
+    drawer.reload()
+    history = drawer.get_by_role("region", name="Activity").locator(".event")
+    expect(history).to_have_count(3)
+    ids.append(world.ada.post("relations/", source=others[0]["id"], target=source, type="relates_to")["id"])
+    expect(history).to_have_count(4)
+
+    for one in ids:
+        world.bruno.delete(f"relations/{one}/")
+
+    expect(history).to_have_count(7)
+    said = history.all_inner_texts()
+    drawer.reload()
+    expect(history).to_have_count(7)
+    assert [words.split(" · ")[0] for words in history.all_inner_texts()] == [words.split(" · ")[0] for words in said]

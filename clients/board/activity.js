@@ -230,7 +230,7 @@ export function activity(store, id) {
       const { type, object, id: thing } = event;
       if (type === "comment.deleted") gone.add(thing);
       const isOfTask = type.startsWith("task.") && thing === id;
-      const isRelation = type.startsWith("relation.") && object && [object.source, object.target].includes(id);
+      const isRelation = type.startsWith("relation.") && store.relates(thing, id);
       const isComment = type.startsWith("comment.") && (object?.task === id || comments.has(thing));
       if (!isOfTask && !isRelation && !isComment) return;
       events.set(event.seq, event);

@@ -29,6 +29,7 @@ export class Store extends EventTarget {
   key;
   #replica;
   #keys = new Map(); // of tasks, deleted ones too, by id
+  #ends = new Map(); // of relations, deleted ones too: their two tasks, by id
   #known = new Map(); // people by id and by membership, former members too
   #edits = new Map(); // by task: a list of {values, version}, of which the later win
   #turns = new Map(); // by task: what it waits for
@@ -137,6 +138,11 @@ export class Store extends EventTarget {
     return Object.values(this.#replica.objects.relation).filter(({ source, target }) => source === id || target === id);
   }
 
+  /** Whether a relation is, or was, one of this task. */
+  relates(relation, id) {
+    return Boolean(this.#ends.get(relation)?.includes(id));
+  }
+
   isPending(id) {
     return this.#edits.has(id);
   }
@@ -192,6 +198,7 @@ export class Store extends EventTarget {
     if (kind === "resumed") return void this.#askWhatWasMissed();
     if (kind === "loaded") {
       for (const { id, key } of Object.values(this.#replica.objects.task)) this.#keys.set(id, key);
+      for (const one of Object.values(this.#replica.objects.relation)) this.#relate(one);
       for (const one of this.memberships) this.#know(one);
       for (const id of [...this.#edits.keys()]) this.#drop(id, ({ version }) => version < Infinity); // it has the answers
       if (this.#isLoaded) this.#tell("missed", null); // by then it is not known any more
@@ -206,11 +213,16 @@ export class Store extends EventTarget {
       this.drawTask(event.id);
     } else if (thing !== "comment") this.drawAll();
     if (thing === "membership" && event.object) this.#know(event.object);
+    if (thing === "relation" && event.object) this.#relate(event.object);
     if (this.#missed) {
       this.#missed.events.push(event);
       this.#sumUp();
     }
     this.#tell("told", { event, isMissed: Boolean(this.#missed) });
+  }
+
+  #relate({ id, source, target }) {
+    this.#ends.set(id, [source, target]);
   }
 
   #know({ id, user }) {
