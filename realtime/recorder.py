@@ -14,8 +14,9 @@ from tickethub.middleware import current_request
 
 # What follows from other fields, or merely counts changes: the object has it, `changes` does not list it.
 DERIVED = {"version", "updated_at", "completed_at", "edited_at"}
-# What a row belongs to. The log of what it left would not tell that, and whom it was would go on hearing.
-FIXED = {"project", "user", "task", "source", "target"}
+# What a row belongs to: the log of what it left would not tell that, and who was a member would go on hearing. And what
+# names it in others, which would change without an event.
+FIXED = {"project", "user", "task", "source", "target", "key", "slug"}
 
 
 @dataclass
@@ -134,7 +135,7 @@ def record(told):
         if verb == "updated" and now == was:
             continue
         if verb == "updated":
-            refuse_another_owner(thing, was, now)
+            refuse_what_is_fixed(thing, was, now)
         if change.event and verb == "updated":
             amend(change, now)
         else:
@@ -145,8 +146,8 @@ def record(told):
     write(events)
 
 
-def refuse_another_owner(thing, was, now):
-    """Raise ValueError where a row would belong to something else: that is a deletion and a creation."""
+def refuse_what_is_fixed(thing, was, now):
+    """Raise ValueError where a row would belong to something else, or go by another name: it is to be made anew."""
     for name in FIXED & now.keys() if was else ():
         before, after = ((one["id"] if name == "user" else one) for one in (was[name], now[name]))
         if before != after:

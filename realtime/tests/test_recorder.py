@@ -375,7 +375,7 @@ def test_a_refused_request_writes_nothing(as_user, ada, task):
     assert watch.types == []
 
 
-def test_what_a_row_belongs_to_is_fixed(project, task, ada):
+def test_what_a_row_belongs_to_and_its_name_are_fixed(project, task, ada):
     """Else who was a member would go on hearing, and who holds a copy of the project would keep what left it."""
     other, bruno = TaskFactory(number=7), UserFactory()
     CommentFactory(task=task)
@@ -384,6 +384,8 @@ def test_what_a_row_belongs_to_is_fixed(project, task, ada):
         (project.memberships, {"project": other.project}),
         (Label.objects.filter(pk=LabelFactory(project=project).pk), {"project": other.project}),
         (task.comments, {"task": other}),
+        (project.statuses.filter(pk=task.status_id), {"slug": "another"}),
+        (Project.objects.filter(pk=project.pk), {"key": "OTHER"}),
     ]:
         with Watch() as watch, pytest.raises(ValueError, match="fixed"):
             rows.update(**values)
