@@ -48,7 +48,7 @@ class EventsView(KeptPlansMixin, APIView):
         query.is_valid(raise_exception=True)
         limit = page_size(request.query_params)
         project = find_with_newest(query.validated_data["project"], request.user)
-        if project is None:
+        if project is None or project.newest_nonce is None:  # or it has no log: one that was made past the application
             raise Http404
         newest = Event.cursor_of(project.newest_seq, project.newest_nonce)
         task = self.find_task(project, query.validated_data.get("task"))

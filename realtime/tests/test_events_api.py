@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.tests.factories import UserFactory
 from comments.tests.factories import CommentFactory
 from projects.tests.factories import LabelFactory, ProjectFactory
-from realtime.models import Event, EventQuerySet
+from realtime.models import Event, EventQuerySet, Stream
 from realtime.views import EventsView
 from tasks.tests.factories import TaskFactory, TaskRelationFactory
 
@@ -245,6 +245,14 @@ def test_an_outsider_gets_404_as_for_what_does_not_exist(as_user, project):
         answers = [client.get(URL, {"project": name}) for name in ("AB", str(project.pk), "ZZ", "nonsense", "A\0B"[:1])]
         assert {answer.status_code for answer in answers} == {404}
         assert len({answer.content for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("query", [{}, {"after": "1.x"}, {"task": "AB-1"}])
+def test_a_project_that_was_made_past_the_application_has_no_log_to_read(client, project, query):
+    TaskFactory(project=project)
+    Event.objects.all().delete()
+    Stream.objects.all().delete()
+    assert client.get(URL, {"project": project.pk, **query}).status_code == 404
 
 
 def test_nobody_reads_it_without_a_token(anonymous, project):
