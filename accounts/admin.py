@@ -116,6 +116,13 @@ class AdminBasics:
 
     formfield_overrides = {models.TextField: {"form_class": MarkdownField}}
     list_select_related = ()
+    shows_what_stood = True  # beside each field, so that a page changes what was changed on it and nothing else
+
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if field:
+            field.show_hidden_initial = field.show_hidden_initial or self.shows_what_stood
+        return field
 
     def formfield_for_foreignkey(self, db_field, request, **kwargs):
         if db_field.name in self.get_autocomplete_fields(request):

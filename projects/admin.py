@@ -42,7 +42,16 @@ class MembershipForm(RowForm):
     fixed = {"project", "user"}
 
 
-class MembershipFormSet(forms.BaseInlineFormSet):
+class RowFormSet(forms.BaseInlineFormSet):
+    """Rows of which what was changed is written, and nothing else."""
+
+    def save_existing(self, form, obj, commit=True):
+        if commit:
+            form.instance.save(update_fields={field.name for field in obj._meta.fields} & set(form.changed_data))
+        return form.instance
+
+
+class MembershipFormSet(RowFormSet):
     """Memberships changed together: it counts who owns a project in the end."""
 
     def save(self, commit=True):
@@ -88,6 +97,7 @@ class ProjectInline(AdminBasics, admin.TabularInline):
         **AdminBasics.formfield_overrides,
         models.CharField: {"widget": forms.TextInput(attrs={"size": 18})},  # or a row would not fit on the page
     }
+    formset = RowFormSet
     extra = 0
     show_change_link = True
     list_select_related = ["project"]

@@ -161,6 +161,7 @@ class TaskAdmin(InProjectAdmin):
     date_hierarchy = "created_at"
     ordering = ["-created_at"]
     form = TaskForm
+    shows_what_stood = False  # it is told by the version
     fieldsets = [
         (None, {"fields": ["project", "title", "description", "opened_version"]}),
         ("State", {"fields": ["status", ("priority", "due_date", "completed_at")]}),

@@ -173,6 +173,35 @@ def test_page_of_a_project_changes_all_that_is_in_it_with_an_event_for_each(desk
     assert ("label.updated", label.pk, {"name": ["bug", "defect"]}) in told_of
 
 
+def test_page_that_was_opened_before_takes_nothing_back_that_it_does_not_change(desk, project):
+    member = MembershipFactory(project=project, role=Role.ADMIN)
+    label = LabelFactory(project=project, name="bug", color="#1f6feb")
+    person, pages = member.user, {}
+    for row in (project, label, person):
+        pages[row] = desk.open(row)
+    Project.objects.filter(pk=project.pk).update(description="Green")
+    Membership.objects.filter(pk=member.pk).update(role=Role.VIEWER)
+    Label.objects.filter(pk=label.pk).update(name="defect")
+    project.statuses.filter(slug="todo").update(name="Next")
+    User.objects.filter(pk=person.pk).update(first_name="Ada")
+    [row] = [
+        form for form in pages[project].context["inline_admin_formsets"][1].formset if form.instance.slug == "todo"
+    ]
+    changes = {
+        project: {"name": "Coffee", row.add_prefix("position"): 17},
+        label: {"color": "#000000"},
+        person: {"last_name": "Byron"},
+    }
+    for row, values in changes.items():
+        assert desk.save(row, opened=pages[row], **values).status_code == 302
+        row.refresh_from_db()
+    member.refresh_from_db()
+    assert (project.name, project.description, member.role) == ("Coffee", "Green", Role.VIEWER)
+    assert project.statuses.filter(slug="todo", name="Next", position=17).exists()
+    assert (label.name, label.color) == ("defect", "#000000")
+    assert (person.first_name, person.last_name) == ("Ada", "Byron")
+
+
 # --- Memberships ------------------------------------------------------------------------------------------------
 
 
