@@ -153,6 +153,8 @@ class MeView(UpdateModelMixin, generics.RetrieveDestroyAPIView):
 
     def perform_update(self, serializer):
         old = serializer.instance.email
+        if serializer.validated_data.get("email", old) != old:
+            take("account", f"change from {old}")  # or many, who had it in turn, could fill somebody's mailbox
         user = serializer.save()
         if user.email != old:
             transaction.on_commit(partial(in_background, send_address_changed, user, old))

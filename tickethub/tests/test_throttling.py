@@ -185,6 +185,20 @@ def test_who_may_not_invite_does_not_use_up_the_invitations_of_others(as_user, r
     assert owner.post(f"{API}invitations/", body).status_code == 201
 
 
+def test_nobodys_mailbox_is_filled_by_many_who_had_its_address_in_turn(as_user, rates):
+    rates["account"] = "2/min"
+
+    def had(user):
+        client = as_user(user)
+        assert client.patch(f"{API}users/me/", {"email": "ada@example.org"}).status_code == 200
+        return partial(client.patch, f"{API}users/me/", {"email": f"{user.pk}@example.org"})
+
+    assert [had(UserFactory())().status_code for _ in range(2)] == [200] * 2
+    third = had(UserFactory())
+    with nothing_changes():
+        assert_throttled(third())
+
+
 # --- Pages ---
 
 ADMIN = {"username": "ada@example.org", "password": "wrong"}
