@@ -16,6 +16,8 @@ from queue import SimpleQueue
 from django.conf import settings
 from django.db import connection
 
+from tickethub.errors import Busy
+
 MOST = 64  # that work, wait for a turn to, or wait for something else
 
 
@@ -84,6 +86,10 @@ turns = threading.BoundedSemaphore(settings.REQUESTS_AT_ONCE)
 turns_to_write = threading.BoundedSemaphore(max(settings.REQUESTS_AT_ONCE // 2, 1))
 # Of those to write, for who has waited in vain for what another one holds, and tries again.
 turns_to_try_again = threading.BoundedSemaphore(max(settings.REQUESTS_AT_ONCE // 4, 1))
+# Of those who search: what has many long texts takes seconds to look through, and asked for by a few at once it would
+# leave no turn to anybody else.
+turns_to_search = threading.BoundedSemaphore(max(settings.REQUESTS_AT_ONCE // 4, 1))
+waiting_to_search = threading.BoundedSemaphore(MOST // 2)  # or they would hold all threads
 here = threading.local()
 LEAVING = ContextVar("leaving", default=None)  # the future that is done once the client has left
 ending = threading.Event()  # set when the process is to end
@@ -159,3 +165,20 @@ def aside():
     connection.close()
     with without_turn():
         yield
+
+
+@contextmanager
+def turn_to_search():
+    """Be one of the few who search, and wait for that without a turn. Raises Busy where too many wait."""
+    if not turns_to_search.acquire(blocking=False):
+        if not waiting_to_search.acquire(blocking=False):
+            raise Busy
+        try:
+            with aside():
+                turns_to_search.acquire()
+        finally:
+            waiting_to_search.release()
+    try:
+        yield
+    finally:
+        turns_to_search.release()

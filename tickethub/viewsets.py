@@ -16,6 +16,7 @@ from rest_framework.response import Response
 from tickethub.filters import StrictFilterBackend, refuse_unknown
 from tickethub.prepared import Prepared, plans_kept
 from tickethub.projections import Projection
+from tickethub.threads import turn_to_search
 from tickethub.transactions import in_transaction
 
 
@@ -113,6 +114,10 @@ class ListModelMixin:
     apart = frozenset()
 
     def list(self, request, *args, **kwargs):
+        with turn_to_search() if request.query_params.get("search") else nullcontext():
+            return self.listed(request)
+
+    def listed(self, request):
         scope = self.scope_alone(request.query_params)
         page = self.page_of(scope)
         if not page:  # there may be no such scope, or none that the caller sees

@@ -5,11 +5,16 @@ import gc
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import pytest
 
-from tickethub.threads import Threads, attending_loop, in_thread
+from accounts.tests.checks import refused
+from accounts.tests.factories import UserFactory
+from tickethub import threads
+from tickethub.errors import Busy
+from tickethub.threads import Threads, attending_loop, in_thread, turn_to_search
 
 
 @pytest.fixture
@@ -152,3 +157,47 @@ def test_nobody_waits_for_a_function_whose_event_loop_has_ended():
 
     assert asyncio.run(ask())
     assert threads.submit(attending_loop).result(10) is None
+
+
+class TestSearches:
+    @pytest.fixture
+    def turns(self, monkeypatch):
+        """One turn to search, which somebody has, and room for one who waits."""
+        turns = threading.BoundedSemaphore(1)
+        monkeypatch.setattr("tickethub.threads.turns_to_search", turns)
+        monkeypatch.setattr("tickethub.threads.waiting_to_search", threading.BoundedSemaphore(1))
+        turns.acquire()
+        return turns
+
+    def test_one_who_waits_for_others_has_no_turn_meanwhile(self, turns, monkeypatch):
+        left = threading.Event()
+
+        @contextmanager
+        def aside():
+            left.set()
+            yield
+
+        monkeypatch.setattr("tickethub.threads.aside", aside)
+        with ThreadPoolExecutor() as pool:
+            found = pool.submit(self.search)
+            assert left.wait(5)
+            assert not found.done()
+            turns.release()
+            assert found.result(5)
+
+    def test_more_than_may_wait_are_told_to_come_back(self, turns):
+        threads.waiting_to_search.acquire()
+        with pytest.raises(Busy):
+            self.search()
+
+    @pytest.mark.django_db
+    def test_who_does_not_search_waits_for_nobody_who_does(self, turns, as_user):
+        threads.waiting_to_search.acquire()
+        client = as_user(UserFactory())
+        assert client.get("/api/v1/tasks/").status_code == 200
+        refused(client.get("/api/v1/tasks/?search=x"), 503, "busy")
+
+    @staticmethod
+    def search():
+        with turn_to_search():
+            return True
