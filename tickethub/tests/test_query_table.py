@@ -75,7 +75,7 @@ MOST = {
 ON_POSTGRESQL = {
     "PATCH users/me/": 11,
     "POST projects/": 16,
-    "DELETE projects/<str:pk>/": 45,
+    "DELETE projects/<str:pk>/": 44,
     "POST projects/<str:pk>/import/": 18,
     "DELETE memberships/<uuid:pk>/": 15,
     "POST invitations/accept/": 12,
