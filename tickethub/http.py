@@ -85,6 +85,7 @@ class Handler(ASGIHandler):
             if scope["method"] == "HEAD":  # Daphne would send the body all the same, but for its first piece
                 leave_out_body(response)
             response._handler_class = type(self)
+            let_go(response)
             if isinstance(response, FileResponse):
                 response.block_size = self.chunk_size
             if response.streaming:  # it is closed when it is sent
@@ -92,6 +93,14 @@ class Handler(ASGIHandler):
             else:
                 response.close()
             return response
+
+
+def let_go(response):
+    """Have REST framework's answer hold nothing but what is sent, and be held by nobody: the circles in which it stands
+    would keep what may be large until the garbage collector comes round.
+    """
+    if context := vars(response).pop("renderer_context", None):
+        context["view"].response = response.data = None
 
 
 def leave_out_body(response):

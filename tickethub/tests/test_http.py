@@ -1,8 +1,10 @@
 """How requests are served: each in one thread, and no more at once than there are connections."""
 
 import asyncio
+import gc
 import threading
 import time
+import weakref
 from contextlib import closing, nullcontext
 from types import SimpleNamespace
 
@@ -96,6 +98,26 @@ async def test_a_request_is_served_in_one_thread_from_its_beginning_to_its_end()
     assert len(seen) == 2
     assert seen[0] is seen[1]
     assert seen[0].name.startswith("request")
+
+
+async def test_an_answer_is_gone_when_it_is_sent(monkeypatch):
+    """It waits for no garbage collector, which counts objects and not how large they are."""
+    handler, answers = Handler(), []
+    send_response = handler.send_response
+
+    async def note(response, send):
+        answers.append(weakref.ref(response))
+        await send_response(response, send)
+
+    monkeypatch.setattr(handler, "send_response", note)
+    gc.disable()
+    try:
+        assert await ask(handler, "/api/v1/") == 200
+        threads.threads.wait()
+        await asyncio.sleep(0)  # or the event loop is still in the call that woke this up
+        assert [answer() for answer in answers] == [None]
+    finally:
+        gc.enable()
 
 
 async def test_no_more_are_served_at_once_than_have_a_turn(handler, turns, at_work):
