@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from contextlib import suppress
 from http import HTTPStatus
 from uuid import uuid4
 
@@ -14,6 +13,7 @@ from twisted.web.http import HTTPChannel
 IMPORT = re.compile(rb"/api/v1/projects/[^/?]+/import/(\?.*)?")  # what may bring a file
 STALLED = 60  # seconds in which a client takes in nothing of an answer, after which it is cut off
 CUT_OFF = "tickethub.http.response.cut_off"  # the message that ends a connection in the middle of an answer
+MOST_UNREAD = 128 * 1024**2  # bytes of the answers that those together have who do not keep up
 LINGER = 5  # seconds for a sender to read that it was refused; one that is cut off while it sends may never
 
 
@@ -74,10 +74,16 @@ class Request(WebRequest):
         if self.flow is None:
             self.flow = Flow()
             self.registerProducer(self.flow, True)
-        with suppress(TimeoutError):
+        if self.flow.has_room.is_set():
+            return
+        unread[self] = int(self.responseHeaders.getRawHeaders(b"content-length", [0])[0])
+        cut_off_the_worst()
+        try:
             await asyncio.wait_for(self.flow.has_room.wait(), STALLED)
-        if not self.flow.has_room.is_set():
+        except TimeoutError:
             self.cut_off()
+        finally:
+            unread.pop(self, None)
 
     def cut_off(self):
         if self.channel:
@@ -102,6 +108,17 @@ class Request(WebRequest):
         channel.persistent = False
         channel.rawDataReceived = lambda data: None
         channel.loseConnection = lambda: linger(channel)
+
+
+unread = {}  # requests whose clients do not keep up: the bytes of their answers, which are held until all is sent
+
+
+def cut_off_the_worst():
+    """Cut off those with the largest answers, or whoever asks for many and reads none would fill the server."""
+    while sum(unread.values()) > MOST_UNREAD:
+        worst = max(unread, key=unread.get)
+        del unread[worst]
+        worst.cut_off()
 
 
 def largest(channel):

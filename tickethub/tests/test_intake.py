@@ -11,6 +11,7 @@ import httpx
 import pytest
 from twisted.internet.testing import StringTransport
 from twisted.web.http import HTTPChannel
+from twisted.web.http_headers import Headers
 
 from tickethub import intake
 from tickethub.tests.served import PERSON, served
@@ -181,14 +182,23 @@ def test_who_sends_on_after_the_refusal_is_cut_off_and_ends_up_nowhere(server):
 
 
 @pytest.fixture
-def request_to_answer():
-    """A request that came over a channel of Twisted's own."""
-    channel = HTTPChannel()
-    channel.makeConnection(StringTransport())
-    request = intake.Request.__new__(intake.Request)
-    request.channel, request.finished, request.producer = channel, 0, None
-    yield request
-    channel.setTimeout(None)
+def requests_to_answer():
+    """Requests that came over channels of Twisted's own, with the lengths of their answers, one of which has none."""
+    requests = []
+    for length in (None, 30, 70, 60):
+        channel, request = HTTPChannel(), intake.Request.__new__(intake.Request)
+        channel.makeConnection(StringTransport())
+        request.channel, request.finished, request.producer = channel, 0, None
+        request.responseHeaders = Headers({"Content-Length": [str(length)]} if length else {})
+        requests.append(request)
+    yield requests
+    for request in requests:
+        request.channel.setTimeout(None)
+
+
+@pytest.fixture
+def request_to_answer(requests_to_answer):
+    return requests_to_answer[0]
 
 
 async def test_an_answer_waits_for_a_client_that_does_not_keep_up(request_to_answer):
@@ -213,6 +223,22 @@ async def test_a_client_that_takes_nothing_any_more_is_cut_off(request_to_answer
     await asyncio.wait_for(request_to_answer.room(), 5)
 
     assert request_to_answer.channel.transport.disconnected
+
+
+async def test_of_many_who_take_nothing_those_with_the_largest_answers_are_cut_off(requests_to_answer, monkeypatch):
+    monkeypatch.setattr(intake, "MOST_UNREAD", 100)
+    waiting = []
+    for request in requests_to_answer:
+        await request.room()
+        request.channel.pauseProducing()
+        waiting.append(asyncio.ensure_future(request.room()))
+    await asyncio.sleep(0)
+    assert [request.channel.transport.disconnected for request in requests_to_answer] == [False, False, True, False]
+
+    for request in requests_to_answer:
+        request.flow.resumeProducing()
+    await asyncio.wait_for(asyncio.gather(*waiting), 5)
+    assert not intake.unread
 
 
 @pytest.fixture(scope="module")
